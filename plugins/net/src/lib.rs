@@ -1,1 +1,31 @@
-//! Being written.
+// SPDX-License-Identifier: Apache-2.0
+//! The kernel's network state as values: namespaces, links, addresses, routes
+//! and sysctls.
+//!
+//! Everything blocks and nothing is cached: a call is one request to the kernel
+//! and returns what the kernel answered. The kernel answers an rtnetlink request
+//! inside the system call that sends it, so no asynchronous runtime is needed
+//! and [`Rtnl`] brings none.
+
+mod address;
+mod error;
+mod link;
+mod mac;
+mod netns;
+mod route;
+mod rtnl;
+mod socket;
+pub mod sysctl;
+mod undo;
+
+pub use address::Address;
+pub use error::Error;
+pub use link::change::{LinkChange, PortChange};
+pub use link::create::{NewBridge, NewVeth, VethEnd};
+pub use link::vlan::PortVlan;
+pub use link::{Kind, Link, Port};
+pub use mac::{Mac, MacParseError};
+pub use netns::Netns;
+pub use route::Route;
+pub use rtnl::Rtnl;
+pub use undo::Undo;

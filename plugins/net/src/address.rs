@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Addresses of links.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnetwork::IpNetwork;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use crate::{Error, Rtnl};
+
+/// An address of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address itself, with the prefix length of its subnet.
+    pub network: IpNetwork,
+    /// `IFA_F_TENTATIVE`: duplicate address detection (RFC 4862) has not ended;
+    /// the address cannot be used yet.
+    pub tentative: bool,
+    /// `IFA_F_DADFAILED`: another host has it.
+    pub dad_failed: bool,
+    /// Whether it is an IPv6 link-local address (fe80::/10), such as the kernel
+    /// gives a link by itself.
+    pub link_local: bool,
+}
+
+impl Rtnl {
+    /// The addresses of a link, both families; the kernel leaves out those of
+    /// other links. Equal to `ip address show dev DEV`.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] when there is no such link.
+    pub fn addresses(&self, index: u32) -> Result<Vec<Address>, Error> {
+        let mut request = AddressMessage::default();
+        request.header.index = index;
+        let messages = self
+            .dump(&RouteNetlinkMessage::GetAddress(request))
+            .map_err(|cause| {
+                cause.during(format!(
+                    "cannot list the addresses of {}",
+                    self.describe(index)
+                ))
+            })?;
+        let addresses = messages.into_iter().filter_map(|message| match message {
+            RouteNetlinkMessage::NewAddress(message) if message.header.index == index => {
+                address(&message)
+            }
+            _ => None,
+        });
+        Ok(addresses.collect())
+    }
+
+    /// Gives a link an address, and with it the route to its subnet. Equal to
+    /// `ip address add ADDRESS brd + dev DEV [nodad]`.
+    ///
+    /// With `nodad` an IPv6 address can be used at once; without, the kernel
+    /// first asks the link for a second or two whether another host has it.
+    ///
+    /// # Errors
+    /// [`Error::is_exists`] when the link has the address already.
+    pub fn add_address(&self, index: u32, address: IpNetwork, nodad: bool) -> Result<(), Error> {
+        let mut message = message(index, address);
+        if let Some(broadcast) = broadcast(address) {
+            message
+                .attributes
+                .push(AddressAttribute::Broadcast(broadcast));
+        }
+        if nodad && address.is_ipv6() {
+            message.header.flags |= AddressHeaderFlags::Nodad;
+        }
+        self.change(
+            RouteNetlinkMessage::NewAddress(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+        )
+        .map_err(|cause| cause.during(format!("cannot give {} {address}", self.describe(index))))
+    }
+
+    /// Takes an address from a link. Equal to `ip address del ADDRESS dev DEV`.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] when the link does not have it.
+    pub fn delete_address(&self, index: u32, address: IpNetwork) -> Result<(), Error> {
+        let message = RouteNetlinkMessage::DelAddress(message(index, address));
+        self.change(message, 0).map_err(|cause| {
+            cause.during(format!(
+                "cannot take {address} from {}",
+                self.describe(index)
+            ))
+        })
+    }
+}
+
+fn message(index: u32, address: IpNetwork) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = family(address.ip());
+    message.header.prefix_len = address.prefix();
+    message.header.index = index;
+    message
+        .attributes
+        .push(AddressAttribute::Local(address.ip()));
+    message
+        .attributes
+        .push(AddressAttribute::Address(address.ip()));
+    message
+}
+
+/// The family in whose messages an address travels.
+pub(crate) fn family(ip: IpAddr) -> AddressFamily {
+    match ip {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
+}
+
+/// A /31 has two hosts and no broadcast address (RFC 3021), a /32 neither.
+fn broadcast(address: IpNetwork) -> Option<Ipv4Addr> {
+    match address {
+        IpNetwork::V4(v4) if v4.prefix() <= 30 => Some(v4.broadcast()),
+        _ => None,
+    }
+}
+
+fn address(message: &AddressMessage) -> Option<Address> {
+    let mut flags = AddressFlags::from_bits_retain(message.header.flags.bits().into());
+    let (mut local, mut peer) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(ip) => local = Some(*ip),
+            AddressAttribute::Address(ip) => peer = Some(*ip),
+            AddressAttribute::Flags(all) => flags = *all,
+            _ => {}
+        }
+    }
+    let ip = local.or(peer)?;
+    Some(Address {
+        network: IpNetwork::new(ip, message.header.prefix_len).ok()?,
+        tentative: flags.contains(AddressFlags::Tentative),
+        dad_failed: flags.contains(AddressFlags::Dadfailed),
+        link_local: matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()),
+    })
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Links: what there is. Making, changing and watching them is in the modules
+//! below.
+
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod vlan;
+mod wait;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{
+    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, LinkAttribute, LinkExtentMask,
+    LinkFlags, LinkInfo, LinkMessage,
+};
+use nix::errno::Errno;
+
+use crate::error::Cause;
+use crate::{Error, Mac, Rtnl};
+
+/// A link as the kernel describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The interface index, unique within its namespace.
+    pub index: u32,
+    /// The name, at most 15 bytes.
+    pub name: String,
+    /// The Ethernet address; zero for `lo` and for links without one.
+    pub mac: Mac,
+    /// The largest packet in bytes, without the link's own header.
+    pub mtu: u32,
+    /// `IFF_UP`: somebody wants it up.
+    pub up: bool,
+    /// `IFF_RUNNING`: it is up and packets pass (RFC 2863 operational state up
+    /// or unknown).
+    pub running: bool,
+    /// `IFF_PROMISC`: somebody asked for it. A bridge's ports are promiscuous
+    /// without showing it.
+    pub promisc: bool,
+    /// `IFF_LOOPBACK`.
+    pub loopback: bool,
+    /// The index of the bridge, bond or VRF that it is a port of.
+    pub master: Option<u32>,
+    /// `IFLA_LINK`: the other end of a veth pair, by its index in *its*
+    /// namespace; the lower link of a VLAN or VXLAN.
+    pub peer: Option<u32>,
+    /// The alias, a free text of at most 255 bytes.
+    pub alias: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+    /// How it behaves as a port of a bridge; `None` when it is none.
+    pub port: Option<Port>,
+}
+
+/// What a link is (`IFLA_INFO_KIND`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A bridge.
+    Bridge {
+        /// Whether ports belong to VLANs.
+        vlan_filtering: bool,
+        /// The VLAN that a new port is in, untagged; 0 for none.
+        default_pvid: u16,
+    },
+    /// One end of a veth pair.
+    Veth,
+    /// Another kind of virtual link, by the kernel's name for it.
+    Other(String),
+    /// A device with a driver, or `lo`: nobody created it by name.
+    Physical,
+}
+
+/// A bridge port's settings (`IFLA_BRPORT_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// A frame may leave by the port that it came in by.
+    pub hairpin: bool,
+    /// Frames pass between this port and ports that are not isolated only.
+    pub isolated: bool,
+}
+
+impl Rtnl {
+    /// The link of this name. Equal to `ip link show NAME`.
+    ///
+    /// # Errors
+    /// When the kernel refuses for any reason but that there is no such link.
+    pub fn link(&self, name: &str) -> Result<Option<Link>, Error> {
+        let mut request = request();
+        request
+            .attributes
+            .push(LinkAttribute::IfName(name.to_owned()));
+        self.get_link(request)
+            .map_err(|cause| cause.during(format!("cannot look up the link {name:?}")))
+    }
+
+    /// The link with this index.
+    ///
+    /// # Errors
+    /// As for [`Rtnl::link`].
+    pub fn link_at(&self, index: u32) -> Result<Option<Link>, Error> {
+        let mut request = request();
+        request.header.index = index;
+        self.get_link(request)
+            .map_err(|cause| cause.during(format!("cannot look up the link with index {index}")))
+    }
+
+    /// The ports of a bridge; the kernel leaves out everything else. Equal to
+    /// `ip link show master BRIDGE`.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the list changes as fast as it is read.
+    pub fn ports(&self, bridge_index: u32) -> Result<Vec<Link>, Error> {
+        let mut request = request();
+        request
+            .attributes
+            .push(LinkAttribute::Controller(bridge_index));
+        let messages = self
+            .dump(&RouteNetlinkMessage::GetLink(request))
+            .map_err(|cause| {
+                cause.during(format!(
+                    "cannot list the ports of {}",
+                    self.describe(bridge_index)
+                ))
+            })?;
+        let ports = messages.into_iter().filter_map(link_in);
+        Ok(ports
+            .filter(|port| port.master == Some(bridge_index))
+            .collect())
+    }
+
+    fn get_link(&self, request: LinkMessage) -> Result<Option<Link>, Cause> {
+        match self.get(RouteNetlinkMessage::GetLink(request)) {
+            Ok(messages) => match messages.into_iter().rev().find_map(link_in) {
+                None => Err(Cause::Silent),
+                link => Ok(link),
+            },
+            Err(cause) if cause.errno() == Some(Errno::ENODEV) => Ok(None),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// A link's name for an error message, where only its index is at hand.
+    pub(crate) fn describe(&self, index: u32) -> String {
+        match self.link_at(index) {
+            Ok(Some(link)) => format!("the link {:?}", link.name),
+            _ => format!("the link with index {index}"),
+        }
+    }
+}
+
+/// A request for links, without the counters, which are most of an answer.
+fn request() -> LinkMessage {
+    let mut request = LinkMessage::default();
+    request
+        .attributes
+        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    request
+}
+
+fn link_in(message: RouteNetlinkMessage) -> Option<Link> {
+    match message {
+        RouteNetlinkMessage::NewLink(message) => Some(message.into()),
+        _ => None,
+    }
+}
+
+impl From<LinkMessage> for Link {
+    fn from(message: LinkMessage) -> Self {
+        let flags = message.header.flags;
+        let mut link = Self {
+            index: message.header.index,
+            name: String::new(),
+            mac: Mac::default(),
+            mtu: 0,
+            up: flags.contains(LinkFlags::Up),
+            running: flags.contains(LinkFlags::Running),
+            promisc: flags.contains(LinkFlags::Promisc),
+            loopback: flags.contains(LinkFlags::Loopback),
+            master: None,
+            peer: None,
+            alias: None,
+            kind: Kind::Physical,
+            port: None,
+        };
+        for attribute in message.attributes {
+            link.read(attribute);
+        }
+        link
+    }
+}
+
+impl Link {
+    fn read(&mut self, attribute: LinkAttribute) {
+        match attribute {
+            LinkAttribute::IfName(name) => self.name = name,
+            LinkAttribute::Address(bytes) => {
+                self.mac = <[u8; 6]>::try_from(bytes).map(Mac::new).unwrap_or_default();
+            }
+            LinkAttribute::Mtu(mtu) => self.mtu = mtu,
+            LinkAttribute::Controller(master) => self.master = Some(master),
+            LinkAttribute::Link(peer) => self.peer = Some(peer),
+            LinkAttribute::IfAlias(alias) => self.alias = Some(alias),
+            LinkAttribute::LinkInfo(infos) => {
+                infos.into_iter().for_each(|info| self.read_info(info))
+            }
+            _ => {}
+        }
+    }
+
+    fn read_info(&mut self, info: LinkInfo) {
+        match info {
+            LinkInfo::Kind(InfoKind::Bridge) => {
+                self.kind = Kind::Bridge {
+                    vlan_filtering: false,
+                    default_pvid: 0,
+                };
+            }
+            LinkInfo::Kind(InfoKind::Veth) => self.kind = Kind::Veth,
+            LinkInfo::Kind(kind) => self.kind = Kind::Other(kind.to_string()),
+            LinkInfo::Data(InfoData::Bridge(settings)) => self.kind = bridge(&settings),
+            LinkInfo::PortData(InfoPortData::BridgePort(settings)) => {
+                self.port = Some(port(&settings));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn bridge(settings: &[InfoBridge]) -> Kind {
+    let (mut vlan_filtering, mut default_pvid) = (false, 0);
+    for setting in settings {
+        match setting {
+            InfoBridge::VlanFiltering(on) => vlan_filtering = *on,
+            InfoBridge::VlanDefaultPvid(vlan) => default_pvid = *vlan,
+            _ => {}
+        }
+    }
+    Kind::Bridge {
+        vlan_filtering,
+        default_pvid,
+    }
+}
+
+fn port(settings: &[InfoBridgePort]) -> Port {
+    let mut port = Port {
+        hairpin: false,
+        isolated: false,
+    };
+    for setting in settings {
+        match setting {
+            InfoBridgePort::HairpinMode(on) => port.hairpin = *on,
+            InfoBridgePort::Isolated(on) => port.isolated = *on,
+            _ => {}
+        }
+    }
+    port
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! VLANs of a bridge port: `AF_BRIDGE` messages with an `IFLA_AF_SPEC` of
+//! `IFLA_BRIDGE_VLAN_INFO`s (include/uapi/linux/if_bridge.h). A range goes as
+//! two of them, marked as its begin and its end.
+
+use std::ops::RangeInclusive;
+
+use netlink_packet_route::link::{
+    AfSpecBridge, BridgeVlanInfo, BridgeVlanInfoFlags as Flags, LinkAttribute, LinkExtentMask,
+    LinkMessage,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::LinkBridgeVlan;
+
+use crate::{Error, Rtnl};
+
+/// A range of VLANs that a bridge port is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortVlan {
+    /// The first VLAN, 1 to 4094.
+    pub first: u16,
+    /// The last VLAN; equal to the first for a single one.
+    pub last: u16,
+    /// Whether frames that come in untagged belong to it; a single VLAN only.
+    pub pvid: bool,
+    /// Whether its frames leave untagged.
+    pub untagged: bool,
+}
+
+impl Rtnl {
+    /// The VLANs of a bridge port. Equal to `bridge vlan show dev PORT`.
+    ///
+    /// The kernel has no filter for this and lists the ports of all bridges.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn port_vlans(&self, index: u32) -> Result<Vec<PortVlan>, Error> {
+        let mut request = LinkMessage::default();
+        request.header.interface_family = AddressFamily::Bridge;
+        let mask = vec![LinkExtentMask::BrvlanCompressed];
+        request.attributes.push(LinkAttribute::ExtMask(mask));
+        let messages = self
+            .dump(&RouteNetlinkMessage::GetLink(request))
+            .map_err(|cause| {
+                cause.during(format!("cannot list the VLANs of {}", self.describe(index)))
+            })?;
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| infos(message, index))
+            .flat_map(ranges)
+            .collect())
+    }
+
+    /// Puts a bridge port into VLANs. Equal to `bridge vlan add dev PORT vid
+    /// FIRST-LAST [pvid] [untagged]`.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` when the link is no bridge port, or the kernel has no VLAN
+    /// filtering.
+    pub fn add_port_vlan(&self, index: u32, vlan: &PortVlan) -> Result<(), Error> {
+        self.change(RouteNetlinkMessage::SetLink(message(index, vlan)), 0)
+            .map_err(|cause| {
+                let vlans = text(&(vlan.first..=vlan.last));
+                cause.during(format!("cannot put {} into {vlans}", self.describe(index)))
+            })
+    }
+
+    /// Takes a bridge port out of VLANs. Equal to `bridge vlan del dev PORT vid
+    /// FIRST-LAST`.
+    ///
+    /// # Errors
+    /// When the kernel refuses. VLANs that the port is not in are no error.
+    pub fn delete_port_vlan(&self, index: u32, range: RangeInclusive<u16>) -> Result<(), Error> {
+        let vlan = PortVlan {
+            first: *range.start(),
+            last: *range.end(),
+            pvid: false,
+            untagged: false,
+        };
+        self.change(RouteNetlinkMessage::DelLink(message(index, &vlan)), 0)
+            .map_err(|cause| {
+                cause.during(format!(
+                    "cannot take {} out of {}",
+                    self.describe(index),
+                    text(&range)
+                ))
+            })
+    }
+}
+
+fn text(range: &RangeInclusive<u16>) -> String {
+    match (range.start(), range.end()) {
+        (first, last) if first == last => format!("VLAN {first}"),
+        (first, last) => format!("the VLANs {first} to {last}"),
+    }
+}
+
+fn message(index: u32, vlan: &PortVlan) -> LinkMessage {
+    let mut flags = Flags::empty();
+    flags.set(Flags::Pvid, vlan.pvid);
+    flags.set(Flags::Untagged, vlan.untagged);
+    let port = LinkBridgeVlan::new(index);
+    if vlan.first == vlan.last {
+        return port.vlan(vlan.first, flags).build();
+    }
+    port.vlan_range_start(vlan.first, flags)
+        .vlan_range_end(vlan.last, flags)
+        .build()
+}
+
+fn infos(message: RouteNetlinkMessage, index: u32) -> Option<Vec<BridgeVlanInfo>> {
+    let RouteNetlinkMessage::NewLink(message) = message else {
+        return None;
+    };
+    if message.header.index != index {
+        return None;
+    }
+    let specs = message
+        .attributes
+        .into_iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::AfSpecBridge(specs) => Some(specs),
+            _ => None,
+        })?;
+    let infos = specs.into_iter().filter_map(|spec| match spec {
+        AfSpecBridge::VlanInfo(info) => Some(info),
+        _ => None,
+    });
+    Some(infos.collect())
+}
+
+/// Joins what the kernel reports as begin and end.
+fn ranges(infos: Vec<BridgeVlanInfo>) -> Vec<PortVlan> {
+    let mut ranges = Vec::new();
+    let mut begin = None;
+    for info in infos {
+        if info.flags.contains(Flags::RangeBegin) {
+            begin = Some(info.vid);
+            continue;
+        }
+        ranges.push(PortVlan {
+            first: begin.take().unwrap_or(info.vid),
+            last: info.vid,
+            pvid: info.flags.contains(Flags::Pvid),
+            untagged: info.flags.contains(Flags::Untagged),
+        });
+    }
+    ranges
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One rtnetlink socket and the three ways of talking over it: get one object,
+//! dump many, change something. The executor is a loop of two rounds: the first
+//! sends, and the kernel answers inside the send, the second reads.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::{FutureExt, Stream};
+use netlink_packet_core::{
+    ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
+    NetlinkMessage, NetlinkPayload, NlasIterator,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{AsyncSocket, Socket, SocketAddr};
+use nix::errno::Errno;
+use rtnetlink::Handle;
+
+use crate::error::Cause;
+use crate::socket::KernelSocket;
+use crate::{Error, Netns};
+
+/// Messages that nobody asked for: notifications of a subscribed group.
+type Notices = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
+
+/// A connection to the kernel's links, addresses and routes in one network
+/// namespace, the one in which it was opened, wherever its user goes later.
+pub struct Rtnl {
+    handle: Handle,
+    connection: RefCell<netlink_proto::Connection<RouteNetlinkMessage, KernelSocket>>,
+    notices: RefCell<Notices>,
+}
+
+/// A dump is started over this often when the kernel says that the list changed
+/// while it was being read.
+const DUMP_ATTEMPTS: usize = 32;
+
+impl Rtnl {
+    /// Connects to the namespace that the calling thread is in.
+    ///
+    /// # Errors
+    /// When the socket cannot be opened, or the kernel is older than 4.20.
+    pub fn open() -> Result<Self, Error> {
+        Self::connect().map_err(|cause| cause.during("cannot open an rtnetlink socket"))
+    }
+
+    /// Connects to another namespace; the thread enters it just for that.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered, or as for [`Rtnl::open`].
+    pub fn open_in(netns: &Netns) -> Result<Self, Error> {
+        netns.run(Self::open)?
+    }
+
+    fn connect() -> Result<Self, Cause> {
+        let kernel = KernelSocket::new(NETLINK_ROUTE)?;
+        let socket = kernel.socket_ref();
+        socket.set_ext_ack(true)?;
+        socket.set_cap_ack(true)?;
+        // Without it the kernel ignores the filters of a dump.
+        socket.set_netlink_get_strict_chk(true)?;
+        let (mut connection, handle, notices) = rtnetlink::from_socket(kernel);
+        // The end of a dump carries its error and its "interrupted" flag.
+        connection.set_forward_done(true);
+        Ok(Self {
+            handle,
+            connection: RefCell::new(connection),
+            notices: RefCell::new(notices),
+        })
+    }
+
+    /// The object that a GET request names.
+    pub(crate) fn get(
+        &self,
+        request: RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
+        Ok(self.exchange(request, 0)?.messages)
+    }
+
+    /// The objects that match a GET request, all from one moment.
+    pub(crate) fn dump(
+        &self,
+        request: &RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
+        steady(|| self.exchange(request.clone(), NLM_F_DUMP))
+    }
+
+    /// Has the kernel carry out a request, with further `NLM_F_*` flags.
+    pub(crate) fn change(&self, request: RouteNetlinkMessage, flags: u16) -> Result<(), Cause> {
+        self.exchange(request, NLM_F_ACK | flags).map(drop)
+    }
+
+    /// Runs `f` with the socket itself.
+    pub(crate) fn with_socket<T>(&self, f: impl FnOnce(&Socket) -> T) -> T {
+        f(self.connection.borrow_mut().socket_mut().socket_ref())
+    }
+
+    /// Drops the notifications that have arrived; whether there were any.
+    pub(crate) fn forget_notices(&self) -> bool {
+        let mut notices = self.notices.borrow_mut();
+        let mut any = false;
+        while notices.try_recv().is_ok() {
+            any = true;
+        }
+        any
+    }
+
+    fn exchange(&self, request: RouteNetlinkMessage, flags: u16) -> Result<Answer, Cause> {
+        let mut message = NetlinkMessage::from(request);
+        message.header.flags = NLM_F_REQUEST | flags;
+        let replies = self
+            .handle
+            .clone()
+            .request(message)
+            .map_err(|_| Cause::Silent)?;
+        let mut replies = pin!(replies);
+        let mut connection = self.connection.borrow_mut();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut answer = Answer::default();
+        for _round in ["send", "read"] {
+            if connection.poll_unpin(&mut cx).is_ready() {
+                let failure = connection.socket_mut().failure();
+                return Err(failure.map_or(Cause::Silent, Cause::from));
+            }
+            while let Poll::Ready(reply) = replies.as_mut().poll_next(&mut cx) {
+                match reply {
+                    Some(reply) => answer.add(reply)?,
+                    None => return Ok(answer),
+                }
+            }
+        }
+        Err(Cause::Silent)
+    }
+}
+
+impl fmt::Debug for Rtnl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rtnl").finish_non_exhaustive()
+    }
+}
+
+/// What the kernel answered to one request.
+#[derive(Default)]
+struct Answer {
+    messages: Vec<RouteNetlinkMessage>,
+    interrupted: bool,
+}
+
+impl Answer {
+    fn add(&mut self, reply: NetlinkMessage<RouteNetlinkMessage>) -> Result<(), Cause> {
+        let (header, payload) = reply.into_parts();
+        self.interrupted |= header.flags & NLM_F_DUMP_INTR != 0;
+        match payload {
+            NetlinkPayload::InnerMessage(message) => self.messages.push(message),
+            NetlinkPayload::Error(error) if error.code.is_some() => {
+                let text = (header.flags & NLM_F_ACK_TLVS != 0)
+                    .then(|| ext_ack(&error))
+                    .flatten();
+                return Err(Cause::Refused {
+                    errno: errno(error.raw_code()),
+                    text,
+                });
+            }
+            NetlinkPayload::Done(done) if done.code < 0 => {
+                let text = attribute_text(&done.extended_ack);
+                return Err(Cause::Refused {
+                    errno: errno(done.code),
+                    text,
+                });
+            }
+            NetlinkPayload::Overrun(_) => return Err(Errno::ENOBUFS.into()),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Repeats a dump until the kernel says that it was not interrupted.
+fn steady(
+    mut dump: impl FnMut() -> Result<Answer, Cause>,
+) -> Result<Vec<RouteNetlinkMessage>, Cause> {
+    for _ in 0..DUMP_ATTEMPTS {
+        let answer = dump()?;
+        if !answer.interrupted {
+            return Ok(answer.messages);
+        }
+    }
+    Err(Cause::Unsteady)
+}
+
+fn errno(code: i32) -> Errno {
+    Errno::from_raw(code.wrapping_neg())
+}
+
+/// `NLMSGERR_ATTR_MSG` (include/uapi/linux/netlink.h).
+const ATTR_MSG: u16 = 1;
+
+/// The text of an extended acknowledgement: it follows the header of the
+/// refused request (`NETLINK_CAP_ACK` leaves the rest of the request out).
+fn ext_ack(error: &ErrorMessage) -> Option<String> {
+    const REQUEST_HEADER: usize = 16;
+    attribute_text(error.header.get(REQUEST_HEADER..)?)
+}
+
+fn attribute_text(attributes: &[u8]) -> Option<String> {
+    let message = NlasIterator::new(attributes)
+        .flatten()
+        .find(|nla| nla.kind() == ATTR_MSG)?;
+    let text = String::from_utf8_lossy(message.value());
+    Some(text.trim_end_matches('\0').to_owned())
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+//! JSON read as Go programs read it, because the configurations in use were written against Go.
+//!
+//! Keys of structs match without regard to case and the last match wins; `null` is absence;
+//! unknown keys are ignored; `1500.0` is a whole number. A failure names the key where it happened.
+//! It holds for structs only: serde turns a struct with `flatten` into a map and tries the
+//! variants of an `untagged` enum from a copy, and in both the keys stay as they are.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
+use serde::de::{self, DeserializeSeed, Deserializer, Expected, Unexpected, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::{Number, Value};
+
+use crate::{Code, Error};
+
+/// Reads a `T` from `value`.
+pub(crate) fn from_value<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Failure> {
+    T::deserialize(Folding(value))
+}
+
+/// The value of a key; `null` is absence, and so is `value` not being an object.
+pub(crate) fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    occurrences(value, name)
+        .filter(|value| !value.is_null())
+        .last()
+}
+
+/// All values of a key, `null` included, however its case is spelled.
+pub(crate) fn occurrences<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    let entries = value.as_object().into_iter().flatten();
+    entries
+        .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// Why a document is not what it should be.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Where, such as `ipam.ranges[0][0].subnet`; empty for the document itself.
+    path: String,
+    cause: String,
+    /// The JSON type is wrong, not what it says.
+    mistyped: bool,
+}
+
+impl Failure {
+    fn mistyped(expected: impl fmt::Display, found: &Value) -> Self {
+        let found = match found {
+            Value::Null => "null".to_owned(),
+            Value::Array(_) => "an array".to_owned(),
+            Value::Object(_) => "an object".to_owned(),
+            scalar => scalar.to_string(),
+        };
+        let cause = format!("expected {expected}, found {found}");
+        Self {
+            path: String::new(),
+            cause,
+            mistyped: true,
+        }
+    }
+
+    /// The same failure, seen from one level further out.
+    pub(crate) fn within(mut self, segment: impl fmt::Display) -> Self {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
+        self.path = format!("{segment}{dot}{}", self.path);
+        self
+    }
+
+    /// The protocol's error; `wish` says what was to be read.
+    pub(crate) fn into_error(self, wish: impl fmt::Display) -> Error {
+        let code = if self.mistyped {
+            Code::DECODE
+        } else {
+            Code::INVALID_CONFIG
+        };
+        Error::new(code, format!("{wish}: {self}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.cause)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl de::Error for Failure {
+    fn custom<T: fmt::Display>(cause: T) -> Self {
+        Self {
+            path: String::new(),
+            cause: cause.to_string(),
+            mistyped: false,
+        }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self {
+            mistyped: true,
+            ..Self::invalid_value(found, expected)
+        }
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("expected {expected}, found {found}"))
+    }
+}
+
+struct Folding<'de>(&'de Value);
+
+impl<'de> Folding<'de> {
+    fn array(self) -> Result<&'de [Value], Failure> {
+        match self.0 {
+            Value::Null => Ok(&[]),
+            Value::Array(elements) => Ok(elements),
+            other => Err(Failure::mistyped("an array", other)),
+        }
+    }
+
+    /// The entries of an object; a `null` has none.
+    fn entries(self) -> Result<impl Iterator<Item = (&'de String, &'de Value)>, Failure> {
+        match self.0 {
+            Value::Null => Ok(None.into_iter().flatten()),
+            Value::Object(object) => Ok(Some(object).into_iter().flatten()),
+            other => Err(Failure::mistyped("an object", other)),
+        }
+    }
+
+    fn whole_number<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let number = match self.0 {
+            Value::Number(number) => number,
+            other => return Err(Failure::mistyped("a whole number", other)),
+        };
+        if let Some(number) = number.as_u64() {
+            visitor.visit_u64(number)
+        } else if let Some(number) = number.as_i64().or_else(|| integral(number)) {
+            visitor.visit_i64(number)
+        } else {
+            Err(Failure::mistyped("a whole number", self.0))
+        }
+    }
+}
+
+/// A number that was written as a float but is whole, such as `1500.0` or `1.5e3`.
+fn integral(number: &Number) -> Option<i64> {
+    // The standard library writes a whole float without fraction and exponent.
+    number.as_f64()?.to_string().parse().ok()
+}
+
+/// Implements `Deserializer` methods whose visitors take any whole number.
+macro_rules! whole_numbers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+            self.whole_number(visitor)
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Folding<'de> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(_) => self.deserialize_seq(visitor),
+            Value::Object(_) => self.deserialize_map(visitor),
+            Value::Number(number) => number.deserialize_any(visitor).map_err(de::Error::custom),
+        }
+    }
+
+    whole_numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.0 {
+            Value::Bool(value) => visitor.visit_bool(*value),
+            other => Err(Failure::mistyped("true or false", other)),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.0 {
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            other => Err(Failure::mistyped("a string", other)),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.0 {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_seq(Elements(self.array()?.iter().enumerate()))
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let entries = self.entries()?.map(|(key, value)| Entry {
+            name: key,
+            key,
+            value,
+        });
+        visitor.visit_map(Entries {
+            rest: entries,
+            current: None,
+        })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        let mut found: Vec<Option<Entry<'de>>> = fields.iter().map(|_| None).collect();
+        for (key, value) in self.entries()?.filter(|(_, value)| !value.is_null()) {
+            if let Some(i) = fields
+                .iter()
+                .position(|name| name.eq_ignore_ascii_case(key))
+            {
+                found[i] = Some(Entry {
+                    name: fields[i],
+                    key,
+                    value,
+                });
+            }
+        }
+        visitor.visit_map(Entries {
+            rest: found.into_iter().flatten(),
+            current: None,
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        match self.0 {
+            Value::String(text) => visitor.visit_enum(StrDeserializer::new(text)),
+            other => Err(Failure::mistyped("a string", other)),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        i128 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
+    }
+}
+
+struct Elements<'de>(std::iter::Enumerate<std::slice::Iter<'de, Value>>);
+
+impl<'de> de::SeqAccess<'de> for Elements<'de> {
+    type Error = Failure;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Failure> {
+        let Some((i, element)) = self.0.next() else {
+            return Ok(None);
+        };
+        let element = seed.deserialize(Folding(element));
+        element
+            .map(Some)
+            .map_err(|failure| failure.within(format_args!("[{i}]")))
+    }
+}
+
+struct Entry<'de> {
+    /// The name that the struct gives the key.
+    name: &'de str,
+    /// The key as the document spells it, for failures.
+    key: &'de str,
+    value: &'de Value,
+}
+
+struct Entries<'de, I> {
+    rest: I,
+    current: Option<Entry<'de>>,
+}
+
+impl<'de, I: Iterator<Item = Entry<'de>>> de::MapAccess<'de> for Entries<'de, I> {
+    type Error = Failure;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Failure> {
+        self.current = self.rest.next();
+        let Some(entry) = &self.current else {
+            return Ok(None);
+        };
+        let key = seed.deserialize(BorrowedStrDeserializer::new(entry.name));
+        key.map(Some)
+            .map_err(|failure: Failure| failure.within(entry.key))
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Failure> {
+        let entry = self
+            .current
+            .take()
+            .expect("serde asks for a key before its value");
+        seed.deserialize(Folding(entry.value))
+            .map_err(|failure| failure.within(entry.key))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::error::Cause;
 use crate::{Error, Mac, Rtnl};
 
 /// What is to change in a link; `None` leaves a thing as it is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkChange<'a> {
     /// Up or down. Equal to `ip link set DEV up`.
     pub up: Option<bool>,

@@ -2,13 +2,12 @@
 //! The five calls that reach a plugin's code, each with what the specification lets it rely on.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use crate::environment::{self, Environment};
+use crate::sandbox::Sandbox;
 use crate::{AddResult, Code, Delegate, Error, Network, fold};
 
 /// What identifies an attachment within its network.
@@ -278,32 +277,6 @@ fn sandbox(environment: &Environment) -> Result<PathBuf, Error> {
         return Err(Error::new(Code::INVALID_NETNS, msg).with_details(details));
     }
     Ok(path)
-}
-
-/// What `CNI_NETNS` leads to.
-enum Sandbox {
-    Gone,
-    Own,
-    Other,
-}
-
-impl Sandbox {
-    /// Namespaces are files of one file system, nsfs; a path on another one, such as the file that
-    /// is left when its bind mount is gone, leads to none.
-    fn at(path: &Path) -> Self {
-        let Ok(own) = fs::metadata("/proc/self/ns/net") else {
-            return Self::Other;
-        };
-        match fs::metadata(path) {
-            Ok(there) if there.dev() != own.dev() => Self::Gone,
-            Ok(there) if there.ino() == own.ino() => Self::Own,
-            Ok(_) => Self::Other,
-            Err(error) => match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Self::Gone,
-                _ => Self::Other,
-            },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::environment::{self, Environment};
 use crate::verb::Verb;
-use crate::{AddResult, Code, Error, Network, OrCode, Version, fold};
+use crate::{AddResult, Code, Error, Network, OrCode, Version, fold, warn};
 
 /// What a pipe takes at least without being read (`PIPE_BUF` of `linux/limits.h`).
 const PIPE_BUF: usize = 4096;
@@ -250,10 +250,10 @@ impl Drop for RunningAdd {
         // However it ended, its DEL follows.
         drop(self.delegate.answer(Verb::Add, child));
         if let Err(error) = self.delegate.del() {
-            eprintln!(
-                "cannot take back the ADD of plugin {:?}: {error}",
-                self.delegate.plugin
-            );
+            let plugin = &self.delegate.plugin;
+            warn(format_args!(
+                "cannot take back the ADD of plugin {plugin:?}: {error}"
+            ));
         }
     }
 }

@@ -14,8 +14,10 @@ mod fold;
 mod network;
 mod result;
 mod run;
+mod sandbox;
 mod verb;
 mod version;
+mod warn;
 mod wire;
 
 #[cfg(test)]
@@ -29,3 +31,4 @@ pub use network::Network;
 pub use result::{AddResult, Dns, Interface, Ip, Route};
 pub use run::{Plugin, run};
 pub use version::Version;
+pub use warn::warn;

@@ -108,6 +108,21 @@ pub struct Route {
     pub scope: Option<u8>,
 }
 
+impl Route {
+    /// A route without attributes.
+    pub const fn new(dst: IpNetwork, gw: Option<IpAddr>) -> Self {
+        Self {
+            dst,
+            gw,
+            mtu: None,
+            advmss: None,
+            priority: None,
+            table: None,
+            scope: None,
+        }
+    }
+}
+
 /// Resolver settings; also a configuration's `dns`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

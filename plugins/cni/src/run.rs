@@ -13,7 +13,7 @@ use crate::environment::{self, Environment};
 use crate::network::version_for_error;
 use crate::verb::Verb;
 use crate::wire::pretty;
-use crate::{Add, AddResult, Check, Code, Del, Error, Gc, Network, OrCode, Status, Version};
+use crate::{Add, AddResult, Check, Code, Del, Error, Gc, Network, OrCode, Status, Version, warn};
 
 /// A plugin: what it does for each verb once the protocol's own checks have passed.
 pub trait Plugin {
@@ -63,7 +63,7 @@ pub fn run(plugin: &dyn Plugin) -> ExitCode {
     }));
     let outcome = invoke(plugin, &Environment::of_process(), &mut io::stdin().lock());
     if !outcome.stderr.is_empty() {
-        eprintln!("{}", outcome.stderr);
+        warn(&outcome.stderr);
     }
     let mut stdout = io::stdout().lock();
     match stdout
@@ -72,10 +72,10 @@ pub fn run(plugin: &dyn Plugin) -> ExitCode {
     {
         Ok(()) => ExitCode::from(outcome.exit),
         Err(error) => {
-            eprintln!(
-                "cannot write the answer to stdout: {error}; {}",
+            warn(format_args!(
+                "cannot write to stdout: {error}: {}",
                 outcome.stdout
-            );
+            ));
             ExitCode::FAILURE
         }
     }
@@ -240,13 +240,11 @@ fn add(plugin: &dyn Plugin, call: Add) -> Result<Outcome, Error> {
             stdout,
             ..Outcome::default()
         }),
-        Err(error) => Error::join(
-            [Some(error), plugin.del(&call.into_del()).err()]
-                .into_iter()
-                .flatten()
-                .collect(),
-        )
-        .map(silent),
+        Err(error) => {
+            let undone = plugin.del(&call.into_del());
+            let errors = [Err(error), undone].into_iter().filter_map(Result::err);
+            Error::join(errors.collect()).map(silent)
+        }
     }
 }
 

@@ -2,15 +2,16 @@
 //! A result in the JSON of each version: three shapes, of which 1.0.0 and 1.1.0 share one, 0.3.0
 //! to 0.4.0 one, and 0.1.0 and 0.2.0 one.
 
-use std::net::IpAddr;
+mod list;
+mod pair;
 
-use ipnetwork::IpNetwork;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use crate::{AddResult, Code, Dns, Error, Interface, Ip, OrCode, Route, Version};
-use crate::{cidr, fold};
+use self::list::ReadList;
+use self::pair::{Pair, ReadPair};
+use crate::{AddResult, Code, Error, OrCode, Version, fold};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -78,20 +79,8 @@ impl AddResult {
         self.expressible(version)?;
         match Shape::of(version) {
             Shape::Pair => pretty(&Pair::of(self, version)),
-            Shape::Tagged => pretty(&List {
-                cni_version: version,
-                interfaces: self.interfaces.iter().map(OldInterface::of).collect(),
-                ips: self.ips.iter().map(TaggedIp::of).collect(),
-                routes: &self.routes,
-                dns: Some(&self.dns),
-            }),
-            Shape::Plain => pretty(&List {
-                cni_version: version,
-                interfaces: self.interfaces.iter().collect(),
-                ips: self.ips.iter().collect(),
-                routes: &self.routes,
-                dns: Some(&self.dns).filter(|dns| !dns.is_empty()),
-            }),
+            Shape::Tagged => list::tagged(self, version),
+            Shape::Plain => list::plain(self, version),
         }
     }
 }
@@ -104,120 +93,6 @@ pub(crate) fn pretty(document: &impl Serialize) -> Result<String, Error> {
         .serialize(&mut Serializer::with_formatter(&mut json, formatter))
         .or_code(Code::INTERNAL, "cannot write JSON")?;
     String::from_utf8(json).or_code(Code::INTERNAL, "cannot write JSON")
-}
-
-#[derive(Serialize)]
-struct List<'a, I, P> {
-    #[serde(rename = "cniVersion")]
-    cni_version: Version,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    interfaces: Vec<I>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ips: Vec<P>,
-    #[serde(skip_serializing_if = "<[Route]>::is_empty")]
-    routes: &'a [Route],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dns: Option<&'a Dns>,
-}
-
-#[derive(Serialize)]
-struct OldInterface<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mac: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sandbox: Option<&'a str>,
-}
-
-impl<'a> OldInterface<'a> {
-    fn of(interface: &'a Interface) -> Self {
-        Self {
-            name: &interface.name,
-            mac: interface.mac.as_deref(),
-            sandbox: interface.sandbox.as_deref(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct TaggedIp<'a> {
-    version: &'static str,
-    #[serde(flatten)]
-    ip: &'a Ip,
-}
-
-impl<'a> TaggedIp<'a> {
-    fn of(ip: &'a Ip) -> Self {
-        Self {
-            version: if ip.address.is_ipv4() { "4" } else { "6" },
-            ip,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Pair<'a> {
-    #[serde(rename = "cniVersion")]
-    cni_version: Version,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip4: Option<Half>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip6: Option<Half>,
-    dns: &'a Dns,
-}
-
-/// A family's address and routes before 0.3.0.
-#[derive(Serialize, Deserialize)]
-struct Half {
-    #[serde(serialize_with = "cidr::text", deserialize_with = "cidr::network")]
-    ip: IpNetwork,
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "cidr::address"
-    )]
-    gateway: Option<IpAddr>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    routes: Vec<HalfRoute>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct HalfRoute {
-    #[serde(serialize_with = "cidr::text", deserialize_with = "cidr::network")]
-    dst: IpNetwork,
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "cidr::address"
-    )]
-    gw: Option<IpAddr>,
-}
-
-impl<'a> Pair<'a> {
-    fn of(result: &'a AddResult, version: Version) -> Self {
-        let half = |v4: bool| {
-            let ip = result.ips.iter().find(|ip| ip.address.is_ipv4() == v4)?;
-            let routes = result
-                .routes
-                .iter()
-                .filter(|route| route.dst.is_ipv4() == v4);
-            let routes = routes.map(|route| HalfRoute {
-                dst: route.dst,
-                gw: route.gw,
-            });
-            Some(Half {
-                ip: ip.address,
-                gateway: ip.gateway,
-                routes: routes.collect(),
-            })
-        };
-        Self {
-            cni_version: version,
-            ip4: half(true),
-            ip6: half(false),
-            dns: &result.dns,
-        }
-    }
 }
 
 /// The version that a result says, or else the configuration's.
@@ -238,70 +113,11 @@ fn version(value: &Value, config: Version) -> Result<Version, Error> {
 
 fn read(value: &Value, version: Version) -> Result<AddResult, Error> {
     let result = match Shape::of(version) {
-        Shape::Pair => fold::from_value(value).map(from_pair),
-        Shape::Tagged | Shape::Plain => fold::from_value(value).map(from_list),
+        Shape::Pair => fold::from_value::<ReadPair>(value).map(AddResult::from),
+        Shape::Tagged | Shape::Plain => fold::from_value::<ReadList>(value).map(AddResult::from),
     };
     let wish = format_args!("cannot read a result of CNI {version}");
     result.map_err(|failure| failure.into_error(wish))
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct ReadList {
-    interfaces: Vec<Interface>,
-    ips: Vec<Ip>,
-    routes: Vec<Route>,
-    dns: Dns,
-}
-
-fn from_list(list: ReadList) -> AddResult {
-    let ReadList {
-        interfaces,
-        ips,
-        routes,
-        dns,
-    } = list;
-    AddResult {
-        interfaces,
-        ips,
-        routes,
-        dns,
-    }
-}
-
-#[derive(Deserialize)]
-struct ReadPair {
-    ip4: Option<Half>,
-    ip6: Option<Half>,
-    #[serde(default)]
-    dns: Dns,
-}
-
-fn from_pair(pair: ReadPair) -> AddResult {
-    let mut result = AddResult {
-        dns: pair.dns,
-        ..AddResult::default()
-    };
-    for half in [pair.ip4, pair.ip6].into_iter().flatten() {
-        result.ips.push(Ip {
-            address: half.ip,
-            gateway: half.gateway,
-            interface: None,
-        });
-        result
-            .routes
-            .extend(half.routes.into_iter().map(|HalfRoute { dst, gw }| Route {
-                dst,
-                gw,
-                mtu: None,
-                advmss: None,
-                priority: None,
-                table: None,
-                scope: None,
-            }));
-    }
-    result
 }
 
 #[cfg(test)]

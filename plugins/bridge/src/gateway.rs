@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The gateway: its addresses on the bridge (or on the bridge's VLAN interface), and forwarding.
+
+use cni::{Code, Error, OrCode};
+use ipnetwork::IpNetwork;
+use net::{Address, Kind, Link, Mac, NewVeth, Rtnl, VethEnd, sysctl};
+
+use crate::attachment::interface_name;
+use crate::bridge_port;
+use crate::conf::Conf;
+use crate::host_bridge::HostBridge;
+
+/// Where the forwarding switch of IPv4 and of IPv6 is.
+const FORWARDING: [(bool, &str); 2] = [
+    (true, "net/ipv4/ip_forward"),
+    (false, "net/ipv6/conf/all/forwarding"),
+];
+
+/// Puts `gateways` on the bridge and turns forwarding on for their families. The VLAN interface
+/// is returned when the addresses are there instead.
+pub(crate) fn ensure(
+    rtnl: &Rtnl,
+    conf: &Conf,
+    bridge: &HostBridge,
+    gateways: &[IpNetwork],
+) -> Result<Option<Link>, Error> {
+    let vlan = match conf.vlans.access {
+        Some(_) => Some(ensure_vlan_interface(rtnl, conf, bridge)?),
+        None => None,
+    };
+    let holder = vlan.as_ref().unwrap_or(&bridge.link);
+    let wish = || format!("read the addresses of {:?}", holder.name);
+    let present = rtnl.addresses(holder.index).or_code(Code::KERNEL, wish())?;
+    for &gateway in gateways {
+        ensure_address(rtnl, conf, holder, &present, gateway)?;
+    }
+    for path in forwarding_of(gateways) {
+        sysctl::ensure(path, "1").or_code(Code::KERNEL, "failed to enable forwarding")?;
+    }
+    Ok(vlan)
+}
+
+/// The forwarding switches that `gateways` need to be on.
+pub(crate) fn forwarding_of(gateways: &[IpNetwork]) -> impl Iterator<Item = &'static str> {
+    FORWARDING
+        .into_iter()
+        .filter(|(ipv4, _)| gateways.iter().any(|gateway| gateway.is_ipv4() == *ipv4))
+        .map(|(_, path)| path)
+}
+
+fn ensure_address(
+    rtnl: &Rtnl,
+    conf: &Conf,
+    holder: &Link,
+    present: &[Address],
+    gateway: IpNetwork,
+) -> Result<(), Error> {
+    if present.iter().any(|address| address.network == gateway) {
+        return Ok(());
+    }
+    // Two networks may share a bridge as long as their subnets are apart.
+    for other in present
+        .iter()
+        .filter(|other| overlap(other.network, gateway))
+    {
+        if !conf.force_address {
+            let msg = format!(
+                "{:?} already has an IP address different from {gateway}",
+                holder.name
+            );
+            return Err(Error::new(Code::CONFLICT, msg).with_details(format!(
+                "it has {}; forceAddress would replace it",
+                other.network
+            )));
+        }
+        let wish = format!("remove address {} from {:?}", other.network, holder.name);
+        match rtnl.delete_address(holder.index, other.network) {
+            Err(error) if error.is_not_found() => {}
+            deleted => deleted.or_code(Code::KERNEL, wish)?,
+        }
+    }
+    match rtnl.add_address(holder.index, gateway, true) {
+        Err(error) if error.is_exists() => Ok(()),
+        added => added.or_code(
+            Code::KERNEL,
+            format_args!("add address {gateway} to {:?}", holder.name),
+        ),
+    }
+}
+
+fn overlap(a: IpNetwork, b: IpNetwork) -> bool {
+    a.is_ipv4() == b.is_ipv4() && (a.contains(b.network()) || b.contains(a.network()))
+}
+
+/// `BRIDGE.VID`: one end of a pair whose other end is a port of the bridge in that VLAN. Two first
+/// ADDs may make it at once: the one that comes second completes what is there.
+fn ensure_vlan_interface(rtnl: &Rtnl, conf: &Conf, bridge: &HostBridge) -> Result<Link, Error> {
+    let name = conf.gateway_interface();
+    let wish = format!("make the gateway interface {name:?}");
+    let find = || rtnl.link(&name).or_code(Code::KERNEL, &wish);
+    let link = match find()? {
+        Some(link) => link,
+        None => {
+            create_vlan_interface(rtnl, bridge, &name, &wish)?;
+            let gone = || Error::new(Code::TRY_AGAIN_LATER, format!("{wish}: it was deleted"));
+            find()?.ok_or_else(gone)?
+        }
+    };
+    let port = match (&link.kind, link.peer) {
+        (Kind::Veth, Some(peer)) => rtnl.link_at(peer).or_code(Code::KERNEL, &wish)?,
+        _ => None,
+    };
+    match port {
+        Some(port) if port.master == Some(bridge.link.index) => {
+            bridge_port::set_vlans(rtnl, &conf.vlans.access_only(), bridge.default_pvid, &port)?;
+            Ok(link)
+        }
+        _ => {
+            let bridge = &bridge.link.name;
+            let msg = format!("{name:?} already exists but does not lead to bridge {bridge:?}");
+            Err(Error::new(Code::CONFLICT, msg))
+        }
+    }
+}
+
+fn create_vlan_interface(
+    rtnl: &Rtnl,
+    bridge: &HostBridge,
+    name: &str,
+    wish: &str,
+) -> Result<(), Error> {
+    let mac = || Mac::random().or_code(Code::KERNEL, "choose a MAC address");
+    let port_name = interface_name(&[name]);
+    let end = |name, mac, master| VethEnd {
+        name,
+        mac,
+        up: true,
+        master,
+        alias: None,
+    };
+    let pair = NewVeth {
+        host: end(&port_name, mac()?, Some(bridge.link.index)),
+        container: end(name, mac()?, None),
+        mtu: bridge.mtu,
+        container_ns: None,
+    };
+    match rtnl.create_veth(&pair) {
+        Err(error) if error.is_exists() => Ok(()),
+        made => made.or_code(Code::KERNEL, wish),
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The bridge of the host: made when missing, otherwise brought to what the configuration says as
+//! far as that harms nobody who uses it already.
+
+use cni::{Code, Error, OrCode};
+use net::{Kind, Link, LinkChange, Mac, NewBridge, Rtnl, sysctl};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::attachment::BRIDGE_ALIAS;
+use crate::conf::Conf;
+
+/// How often the bridge is looked for and made, when others delete or make it in between.
+const ATTEMPTS: u32 = 8;
+
+/// Destinations that no route but a default one leads to: TEST-NET-2 (RFC 5737), and the
+/// documentation prefix (RFC 3849).
+const BEYOND: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1)),
+];
+
+/// The bridge as it is after [`ensure`], and the MTU of what is attached to it.
+#[derive(Debug)]
+pub(crate) struct HostBridge {
+    /// The bridge.
+    pub(crate) link: Link,
+    /// The VLAN that the bridge gives to each new port; 0 when there is none.
+    pub(crate) default_pvid: u16,
+    /// MTU in bytes for a new pair; `None` leaves it to the kernel.
+    pub(crate) mtu: Option<u32>,
+}
+
+/// Makes the configuration's bridge, or adapts the one that is there.
+pub(crate) fn ensure(rtnl: &Rtnl, conf: &Conf) -> Result<HostBridge, Error> {
+    let wanted_mtu = match conf.mtu {
+        Some(mtu) => Some(mtu),
+        None => mtu_of_default_route(rtnl)?,
+    };
+    for _ in 0..ATTEMPTS {
+        if let Some(link) = rtnl
+            .link(&conf.bridge)
+            .or_code(Code::KERNEL, "look up the bridge")?
+        {
+            return adopt(rtnl, conf, link, wanted_mtu);
+        }
+        create(rtnl, conf, wanted_mtu)?;
+    }
+    let name = &conf.bridge;
+    let msg = format!("bridge {name:?} disappears as often as it is made; who deletes it?");
+    Err(Error::new(Code::TRY_AGAIN_LATER, msg))
+}
+
+/// The bridge `link` is, or the error that says what stands in its place.
+pub(crate) fn as_bridge(link: &Link) -> Result<(bool, u16), Error> {
+    match link.kind {
+        Kind::Bridge {
+            vlan_filtering,
+            default_pvid,
+        } => Ok((vlan_filtering, default_pvid)),
+        _ => {
+            let msg = format!("{:?} already exists but is not a bridge", link.name);
+            Err(Error::new(Code::CONFLICT, msg))
+        }
+    }
+}
+
+/// One that another ADD makes at the same moment is as good as ours.
+fn create(rtnl: &Rtnl, conf: &Conf, mtu: Option<u32>) -> Result<(), Error> {
+    let mac = Mac::random().or_code(Code::KERNEL, "choose a MAC address for the bridge")?;
+    let bridge = NewBridge {
+        name: &conf.bridge,
+        mac,
+        mtu,
+        vlan_filtering: conf.vlans.need_filtering(),
+        alias: Some(BRIDGE_ALIAS),
+    };
+    match rtnl.create_bridge(&bridge) {
+        Err(error) if error.is_exists() => Ok(()),
+        made => made.or_code(
+            Code::KERNEL,
+            format_args!("failed to create bridge {:?}", conf.bridge),
+        ),
+    }
+}
+
+fn adopt(
+    rtnl: &Rtnl,
+    conf: &Conf,
+    link: Link,
+    wanted_mtu: Option<u32>,
+) -> Result<HostBridge, Error> {
+    let (filters, default_pvid) = as_bridge(&link)?;
+    let turn_filtering_on = conf.vlans.need_filtering() && !filters;
+    if turn_filtering_on && default_pvid == 0 {
+        let msg = format!(
+            "bridge {:?} does not filter VLANs and has default_pvid 0: with filtering its other \
+             ports would be cut off; turn vlan_filtering on by hand",
+            link.name
+        );
+        return Err(Error::new(Code::CONFLICT, msg));
+    }
+    let ours = link.alias.as_deref() == Some(BRIDGE_ALIAS);
+    let raise_mtu = wanted_mtu.filter(|&mtu| link.mtu < mtu && (ours || conf.mtu.is_some()));
+    let change = LinkChange {
+        up: (!link.up).then_some(true),
+        promisc: (conf.promisc && !link.promisc).then_some(true),
+        vlan_filtering: turn_filtering_on.then_some(true),
+        mtu: raise_mtu,
+        mac: if ours { None } else { Some(pinned_mac(&link)?) },
+        alias: None,
+    };
+    if change != LinkChange::default() {
+        rtnl.change_link(link.index, &change)
+            .or_code(Code::KERNEL, format_args!("adapt bridge {:?}", link.name))?;
+    }
+    // Best effort, as on a host without IPv6 there is no such file.
+    let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_ra", link.name), "0");
+    let bridge_mtu = raise_mtu.unwrap_or(link.mtu);
+    let mtu = if conf.mtu.is_some() || ours {
+        wanted_mtu
+    } else {
+        wanted_mtu.map(|mtu| mtu.min(bridge_mtu))
+    };
+    let mac = change.mac.unwrap_or(link.mac);
+    Ok(HostBridge {
+        link: Link {
+            mac,
+            mtu: bridge_mtu,
+            ..link
+        },
+        default_pvid,
+        mtu,
+    })
+}
+
+/// The address that keeps a bridge of somebody else's from taking its ports' addresses in turn:
+/// its own, or a new one where a bridge that lost its ports was left with zeros.
+fn pinned_mac(link: &Link) -> Result<Mac, Error> {
+    if link.mac.is_zero() {
+        return Mac::random().or_code(Code::KERNEL, "choose a MAC address for the bridge");
+    }
+    Ok(link.mac)
+}
+
+/// The MTU of the device that the host's default route leads to; `None` without such a route.
+fn mtu_of_default_route(rtnl: &Rtnl) -> Result<Option<u32>, Error> {
+    for destination in BEYOND {
+        let route = rtnl
+            .lookup(destination)
+            .or_code(Code::KERNEL, "find the default route")?;
+        let Some(index) = route.and_then(|route| route.oif) else {
+            continue;
+        };
+        let link = rtnl
+            .link_at(index)
+            .or_code(Code::KERNEL, "look up the default route's device")?;
+        if let Some(link) = link.filter(|link| !link.loopback) {
+            return Ok(Some(link.mtu));
+        }
+    }
+    Ok(None)
+}

@@ -42,7 +42,7 @@ impl Node {
             }
             tmpfs(Path::new(STATE));
         });
-        place.ip("link set lo up");
+        place.set_up("lo");
         Self {
             place,
             pods: AtomicU32::new(0),

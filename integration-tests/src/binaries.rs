@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where the executables under test and the programs that drive them are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The directory of the plugins under test: PODWIRE_PLUGINS where it is set (to point the same
+/// tests at other plugins), else Podwire's own, built once by this process as the test itself is
+/// built.
+///
+/// # Panics
+/// When they can't be built.
+pub fn plugins() -> &'static Path {
+    static PLUGINS: OnceLock<PathBuf> = OnceLock::new();
+    PLUGINS.get_or_init(|| match env::var_os("PODWIRE_PLUGINS") {
+        Some(directory) => directory.into(),
+        None => build("dev"),
+    })
+}
+
+/// The directory of Podwire's executables as they are shipped, built once by this process.
+///
+/// # Panics
+/// When they can't be built.
+pub fn release() -> &'static Path {
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    RELEASE.get_or_init(|| build("release"))
+}
+
+/// The CNI project's own plugins, written in Go; `make tools` builds them.
+///
+/// # Panics
+/// When they have not been built.
+pub fn go_plugins() -> PathBuf {
+    tool("go-plugins")
+}
+
+/// A program of `make tools`, for example `cnitool`.
+///
+/// # Panics
+/// When it has not been built.
+pub fn tool(name: &str) -> PathBuf {
+    let path = workspace().join("target/tools").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `make tools`",
+        path.display()
+    );
+    path
+}
+
+/// The workspace's directory.
+pub fn workspace() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().expect("this crate is a member of a workspace")
+}
+
+/// Builds all executables for the target that this process is built for, offline, because a test
+/// has no network, and returns their directory.
+fn build(profile: &str) -> PathBuf {
+    let triple = format!("{}-unknown-linux-musl", env::consts::ARCH);
+    let target = target_directory();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(workspace())
+        .args(["build", "--offline", "--quiet", "--workspace", "--bins"]);
+    cargo
+        .args(["--profile", profile, "--target", &triple, "--target-dir"])
+        .arg(&target);
+    let status = cargo
+        .status()
+        .unwrap_or_else(|error| panic!("cargo: {error}"));
+    assert!(status.success(), "the plugins can't be built");
+    target
+        .join(triple)
+        .join(if profile == "dev" { "debug" } else { profile })
+}
+
+/// Cargo's target directory: the outermost directory around this executable that cargo has marked.
+fn target_directory() -> PathBuf {
+    let own = env::current_exe().expect("/proc shows the own executable");
+    let marked = own
+        .ancestors()
+        .filter(|ancestor| ancestor.join("CACHEDIR.TAG").exists());
+    marked
+        .last()
+        .expect("a test executable lies in cargo's target directory")
+        .to_owned()
+}

@@ -140,21 +140,18 @@ fn firewall((kind, object): (&String, &Value)) -> Vec<String> {
         fields.remove("handle");
         fields.remove("elem")
     });
-    if let Some(expressions) = object["expr"].as_array_mut() {
+    if let Some(expressions) = object.get_mut("expr").and_then(Value::as_array_mut) {
         expressions.retain(|expression| expression.get("counter").is_none());
     }
-    let name = format!(
-        "nft {kind} {} {}",
-        text(&object, "family"),
-        text(&object, "table")
-    );
+    let names = ["family", "table", "chain", "name"].map(|key| text(&object, key));
+    let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    let line = format!("nft {kind} {}", names.join(" "));
+    let elements = elements.as_ref().and_then(Value::as_array);
     let elements = elements
-        .as_ref()
-        .and_then(Value::as_array)
         .into_iter()
-        .flatten();
-    let elements = elements.map(|element| format!("{name} {}: {element}", text(&object, "name")));
-    std::iter::once(format!("{name} {object}"))
+        .flatten()
+        .map(|element| format!("{line}: {element}"));
+    std::iter::once(format!("{line} {object}"))
         .chain(elements)
         .collect()
 }

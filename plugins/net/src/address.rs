@@ -2,6 +2,7 @@
 //! Addresses of links.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -9,6 +10,7 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::MulticastGroup;
 
 use crate::{Error, Rtnl};
 
@@ -78,6 +80,20 @@ impl Rtnl {
         .map_err(|cause| cause.during(format!("cannot give {} {address}", self.describe(index))))
     }
 
+    /// Waits until duplicate address detection has ended for every address of a
+    /// link, but not longer than `limit`. Returns the addresses as they are then.
+    ///
+    /// # Errors
+    /// As for [`Rtnl::addresses`].
+    pub fn wait_settled(&self, index: u32, limit: Duration) -> Result<Vec<Address>, Error> {
+        let mut addresses = Vec::new();
+        self.watch(MulticastGroup::Ipv6Ifaddr, limit, || {
+            addresses = self.addresses(index)?;
+            Ok(addresses.iter().all(Address::is_settled))
+        })?;
+        Ok(addresses)
+    }
+
     /// Takes an address from a link. Equal to `ip address del ADDRESS dev DEV`.
     ///
     /// # Errors
@@ -90,6 +106,13 @@ impl Rtnl {
                 self.describe(index)
             ))
         })
+    }
+}
+
+impl Address {
+    /// Whether duplicate address detection has ended, one way or the other.
+    fn is_settled(&self) -> bool {
+        !self.tentative || self.dad_failed
     }
 }
 

@@ -17,6 +17,7 @@ mod rtnl;
 mod socket;
 pub mod sysctl;
 mod undo;
+mod watch;
 
 pub use address::Address;
 pub use error::Error;

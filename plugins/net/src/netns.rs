@@ -59,6 +59,16 @@ impl Netns {
         Ok(result)
     }
 
+    /// The same namespace once more.
+    pub(crate) fn try_clone(&self) -> Result<Self, Error> {
+        match self.file.try_clone() {
+            Ok(file) => Ok(Self { file }),
+            Err(e) => {
+                Err(Cause::from(e).during("cannot duplicate a network namespace's descriptor"))
+            }
+        }
+    }
+
     fn try_open(path: &Path) -> Result<Self, Cause> {
         // Without O_NONBLOCK a fifo in the namespace's place would block here.
         let file = OpenOptions::new()

@@ -4,19 +4,18 @@
 //! sends, and the kernel answers inside the send, the second reads.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::{fmt, io};
 
-use futures::channel::mpsc::UnboundedReceiver;
 use futures::{FutureExt, Stream};
 use netlink_packet_core::{
     ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
     NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::RouteNetlinkMessage;
+use netlink_sys::AsyncSocket;
 use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{AsyncSocket, Socket, SocketAddr};
 use nix::errno::Errno;
 use rtnetlink::Handle;
 
@@ -24,19 +23,15 @@ use crate::error::Cause;
 use crate::socket::KernelSocket;
 use crate::{Error, Netns};
 
-/// Messages that nobody asked for: notifications of a subscribed group.
-type Notices = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
-
 /// A connection to the kernel's links, addresses and routes in one network
 /// namespace, the one in which it was opened, wherever its user goes later.
 pub struct Rtnl {
+    netns: Netns,
     handle: Handle,
     connection: RefCell<netlink_proto::Connection<RouteNetlinkMessage, KernelSocket>>,
-    notices: RefCell<Notices>,
 }
 
-/// A dump is started over this often when the kernel says that the list changed
-/// while it was being read.
+/// A dump is tried this often when the list changes while it is being read.
 const DUMP_ATTEMPTS: usize = 32;
 
 impl Rtnl {
@@ -45,7 +40,7 @@ impl Rtnl {
     /// # Errors
     /// When the socket cannot be opened, or the kernel is older than 4.20.
     pub fn open() -> Result<Self, Error> {
-        Self::connect().map_err(|cause| cause.during("cannot open an rtnetlink socket"))
+        Self::connect(Netns::current()?)
     }
 
     /// Connects to another namespace; the thread enters it just for that.
@@ -53,24 +48,25 @@ impl Rtnl {
     /// # Errors
     /// When the namespace cannot be entered, or as for [`Rtnl::open`].
     pub fn open_in(netns: &Netns) -> Result<Self, Error> {
-        netns.run(Self::open)?
+        let same = netns.try_clone()?;
+        netns.run(|| Self::connect(same))?
     }
 
-    fn connect() -> Result<Self, Cause> {
-        let kernel = KernelSocket::new(NETLINK_ROUTE)?;
-        let socket = kernel.socket_ref();
-        socket.set_ext_ack(true)?;
-        socket.set_cap_ack(true)?;
-        // Without it the kernel ignores the filters of a dump.
-        socket.set_netlink_get_strict_chk(true)?;
-        let (mut connection, handle, notices) = rtnetlink::from_socket(kernel);
+    fn connect(netns: Netns) -> Result<Self, Error> {
+        let socket = socket().map_err(|e| Cause::from(e).during("cannot talk to rtnetlink"))?;
+        let (mut connection, handle, _notifications) = rtnetlink::from_socket(socket);
         // The end of a dump carries its error and its "interrupted" flag.
         connection.set_forward_done(true);
         Ok(Self {
+            netns,
             handle,
             connection: RefCell::new(connection),
-            notices: RefCell::new(notices),
         })
+    }
+
+    /// The namespace that this is a connection to.
+    pub(crate) fn netns(&self) -> &Netns {
+        &self.netns
     }
 
     /// The object that a GET request names.
@@ -92,21 +88,6 @@ impl Rtnl {
     /// Has the kernel carry out a request, with further `NLM_F_*` flags.
     pub(crate) fn change(&self, request: RouteNetlinkMessage, flags: u16) -> Result<(), Cause> {
         self.exchange(request, NLM_F_ACK | flags).map(drop)
-    }
-
-    /// Runs `f` with the socket itself.
-    pub(crate) fn with_socket<T>(&self, f: impl FnOnce(&Socket) -> T) -> T {
-        f(self.connection.borrow_mut().socket_mut().socket_ref())
-    }
-
-    /// Drops the notifications that have arrived; whether there were any.
-    pub(crate) fn forget_notices(&self) -> bool {
-        let mut notices = self.notices.borrow_mut();
-        let mut any = false;
-        while notices.try_recv().is_ok() {
-            any = true;
-        }
-        any
     }
 
     fn exchange(&self, request: RouteNetlinkMessage, flags: u16) -> Result<Answer, Cause> {
@@ -135,6 +116,16 @@ impl Rtnl {
         }
         Err(Cause::Silent)
     }
+}
+
+fn socket() -> io::Result<KernelSocket> {
+    let kernel = KernelSocket::new(NETLINK_ROUTE)?;
+    let socket = kernel.socket_ref();
+    socket.set_ext_ack(true)?;
+    socket.set_cap_ack(true)?;
+    // Without it the kernel ignores the filters of a dump.
+    socket.set_netlink_get_strict_chk(true)?;
+    Ok(kernel)
 }
 
 impl fmt::Debug for Rtnl {
@@ -179,15 +170,19 @@ impl Answer {
     }
 }
 
-/// Repeats a dump until the kernel says that it was not interrupted.
+/// Repeats a dump until the kernel says that it was not interrupted. The kernel
+/// says so after a change of any object, also of one that the filter leaves out;
+/// on a busy host that can be always. What is read twice the same is believed.
 fn steady(
     mut dump: impl FnMut() -> Result<Answer, Cause>,
 ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
+    let mut previous = None;
     for _ in 0..DUMP_ATTEMPTS {
         let answer = dump()?;
-        if !answer.interrupted {
+        if !answer.interrupted || previous.as_ref() == Some(&answer.messages) {
             return Ok(answer.messages);
         }
+        previous = Some(answer.messages);
     }
     Err(Cause::Unsteady)
 }
@@ -213,3 +208,7 @@ fn attribute_text(attributes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(message.value());
     Some(text.trim_end_matches('\0').to_owned())
 }
+
+#[cfg(test)]
+#[path = "rtnl_tests.rs"]
+mod tests;

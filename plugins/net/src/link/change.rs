@@ -30,7 +30,7 @@ pub struct LinkChange<'a> {
 }
 
 /// What is to change in a bridge port; `None` leaves a thing as it is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PortChange {
     /// Equal to `ip link set DEV type bridge_slave hairpin on`.
     pub hairpin: Option<bool>,

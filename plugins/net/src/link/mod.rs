@@ -5,7 +5,8 @@
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod vlan;
-mod wait;
+
+use std::time::Duration;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
@@ -13,6 +14,7 @@ use netlink_packet_route::link::{
     LinkFlags, LinkInfo, LinkMessage,
 };
 use nix::errno::Errno;
+use rtnetlink::MulticastGroup;
 
 use crate::error::Cause;
 use crate::{Error, Mac, Rtnl};
@@ -125,6 +127,23 @@ impl Rtnl {
         Ok(ports
             .filter(|port| port.master == Some(bridge_index))
             .collect())
+    }
+
+    /// Waits until a link runs (it is up and has a carrier), but not longer than
+    /// `limit`. Returns whether it does.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] when there is no such link, or no longer.
+    pub fn wait_running(&self, index: u32, limit: Duration) -> Result<bool, Error> {
+        self.watch(MulticastGroup::Link, limit, || {
+            match self.link_at(index)? {
+                Some(link) => Ok(link.running),
+                None => {
+                    let wish = format!("cannot wait for the link with index {index} to run");
+                    Err(Cause::from(Errno::ENODEV).during(wish))
+                }
+            }
+        })
     }
 
     fn get_link(&self, request: LinkMessage) -> Result<Option<Link>, Cause> {

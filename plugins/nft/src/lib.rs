@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A change of the nf_tables ruleset as one atomic transaction.
+//! A change of the nf_tables ruleset as one atomic transaction, over netlink, without nft(8).
+//!
+//! [`Nft`] is the connection, [`Batch`] the change, [`Rule`] and its kin what a change is made of.
+//! On them stand what Podwire keeps in the kernel: [`masquerade`] and the source-MAC check
+//! ([`spoof`]); and [`reference`](mod@reference), which removes what the Go plugins left. Deleting anything makes the
+//! closing of the connection wait for a grace period of the kernel (8 to 16 ms); so what is made
+//! for a network stays until no attachment uses it.
 
+mod batch;
+mod comment;
 mod error;
+mod expr;
 pub mod masquerade;
+mod object;
+mod query;
 pub mod reference;
+mod rule;
+mod socket;
 pub mod spoof;
+mod uapi;
+mod wire;
 
+pub use batch::Batch;
 pub use error::Error;
-
-/// A connection to nf_tables of one network namespace.
-#[derive(Debug)]
-pub struct Nft {
-    _socket: netlink_sys::Socket,
-}
-
-impl Nft {
-    /// Connects to nf_tables of the calling thread's network namespace.
-    pub fn open() -> Result<Nft, Error> {
-        let socket = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_NETFILTER)
-            .map_err(|e| Error::io("connect to nf_tables", &e))?;
-        Ok(Nft { _socket: socket })
-    }
-}
+pub use expr::{Base, Expr, Found, Meta, Register};
+pub use object::{Element, Family, Hook, KeyType, Set, Table, Values, Verdict};
+pub use rule::{End, Installed, Protocol, Rule};
+pub use socket::Nft;

@@ -1,14 +1,108 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the Go plugins left in nf_tables for an attachment.
+//! What the Go plugins left in nf_tables for an attachment that they made.
+//!
+//! So a node can be switched over with its pods running: the end of such an attachment takes its
+//! traces away. Their shared parts (tables, base chains) stay, since other attachments may use
+//! them. Rules of iptables-legacy are not in nf_tables and are not seen here.
 
-use crate::{Error, Nft};
+use crate::{Batch, Error, Family, Nft, Table, comment};
 
-/// Removes what the Go plugins made for this attachment.
-pub fn remove(
-    _nft: &mut Nft,
-    _network: &str,
-    _container_id: &str,
-    _ifname: &str,
+/// `ipMasqBackend: iptables`, by iptables-nft; and the chain that calls the attachment's.
+const IPTABLES: [Table<'static>; 2] = [
+    Table {
+        family: Family::Ipv4,
+        name: "nat",
+    },
+    Table {
+        family: Family::Ipv6,
+        name: "nat",
+    },
+];
+const POSTROUTING: &str = "POSTROUTING";
+/// `ipMasqBackend: nftables`
+const MASQUERADE: Table<'static> = Table {
+    family: Family::Inet,
+    name: "cni_plugins_masquerade",
+};
+const MASQUERADE_CHAIN: &str = "masq_checks";
+/// `macspoofchk`
+const BRIDGE: Table<'static> = Table {
+    family: Family::Bridge,
+    name: "nat",
+};
+const PREROUTING: &str = "PREROUTING";
+
+/// Removes what the Go plugins made for this attachment; nothing there costs four look-ups. Two
+/// attachments of one container to one network share the iptables chain: it goes with the first.
+pub fn remove(nft: &mut Nft, network: &str, container_id: &str, ifname: &str) -> Result<(), Error> {
+    // pkg/utils FormatChainName
+    let chain = format!(
+        "CNI-{}",
+        comment::hash(24, &format!("{network}{container_id}"))
+    );
+    // pkg/link spoofcheck.go
+    let port = format!("cni-br-iface-{container_id}-{ifname}");
+    let port_mac = format!("{port}-mac");
+    let comment = masquerade_comment(network, container_id, ifname);
+    nft.transact(|nft| {
+        let mut batch = Batch::new();
+        for table in IPTABLES {
+            unlink(nft, &mut batch, table, POSTROUTING, &[&chain])?;
+        }
+        unlink(nft, &mut batch, BRIDGE, PREROUTING, &[&port, &port_mac])?;
+        for rule in nft.rules(MASQUERADE, Some(MASQUERADE_CHAIN))? {
+            if rule
+                .comment
+                .is_some_and(|found| found.starts_with(&comment))
+            {
+                batch.delete_rule(MASQUERADE, MASQUERADE_CHAIN, rule.handle);
+            }
+        }
+        Ok(batch)
+    })
+}
+
+/// How the comment of the attachment's masquerade rules begins (pkg/ip ipmasq_nftables_linux.go).
+fn masquerade_comment(network: &str, container_id: &str, ifname: &str) -> String {
+    let instance = comment::hash(16, &format!("{ifname}:{container_id}"));
+    format!("{}-{instance}", comment::hash(16, network))
+}
+
+/// Adds the deletion of chains that exist only with the first of them, each called by the one
+/// before it, and of the rules by which `base` calls the first.
+fn unlink(
+    nft: &mut Nft,
+    batch: &mut Batch,
+    table: Table<'_>,
+    base: &str,
+    chains: &[&str],
 ) -> Result<(), Error> {
+    let Some(first) = chains.first() else {
+        return Ok(());
+    };
+    if !nft.has_chain(table, first)? {
+        return Ok(());
+    }
+    for rule in nft.rules(table, Some(base))? {
+        if rule.target().as_deref() == Some(first) {
+            batch.delete_rule(table, base, rule.handle);
+        }
+    }
+    for chain in chains {
+        if nft.has_chain(table, chain)? {
+            batch.delete_chain(table, chain);
+        }
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_go_plugins() {
+        // SHA-512("podnet"), SHA-512("eth0:c1")
+        assert_eq!(masquerade_comment("podnet", "c1", "eth0").len(), 33);
+    }
 }

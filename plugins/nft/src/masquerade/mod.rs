@@ -1,9 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Masquerade: one rule per network and subnet, in table `inet podwire`.
+//! Masquerade: packets that leave a network for elsewhere get the node's address.
+//!
+//! A rule serves a network's subnet, not a pod: an attachment usually finds all there, and its
+//! end changes nothing. Between the networks that are masqueraded here, whichever they are, no
+//! packet is translated. Table `inet podwire` for network `podnet`:
+//!
+//! ```text
+//! chain postrouting {
+//!     type nat hook postrouting priority srcnat
+//!     ip daddr 224.0.0.0/4 return           # and ff00::/8
+//!     ip saddr vmap @pods4                  # and @pods6: single pods, see below
+//!     ip saddr 10.1.0.0/16 goto masq-podnet comment "podnet 10.1.0.0/16"
+//! }
+//! chain masq-podnet {
+//!     ip daddr 192.168.0.0/16 accept        # the network's own exemptions
+//!     jump exempt
+//!     masquerade fully-random
+//! }
+//! chain exempt {
+//!     ip daddr @peers4 accept               # and @peers6
+//!     ip daddr 10.1.0.0/16 accept comment "podnet 10.1.0.0/16"
+//! }
+//! ```
+//!
+//! Where a subnet's rule cannot serve, an element in `pods4` or `pods6` serves the one pod: when
+//! another network has a rule for an overlapping subnet, when the pod's address has no subnet
+//! (/32), and when the pod's network is not masqueraded but another one's rule covers it. Then
+//! `peers4` or `peers6` makes the pod a destination without translation. The subnet's rule of a
+//! masqueraded network that arrives later also takes in pods of an unmasqueraded network on the
+//! same subnet that were there before.
+
+mod collect;
+mod plan;
+mod ruleset;
 
 use ipnetwork::IpNetwork;
 
-use crate::{Error, Nft};
+use crate::{Batch, Error, Nft};
+pub use collect::{collect, release, unshare};
+use plan::Seen;
 
 /// A network's wish to be masqueraded, as one of its attachments states it.
 #[derive(Clone, Copy, Debug)]
@@ -12,48 +47,64 @@ pub struct Masquerade<'a> {
     pub network: &'a str,
     /// The attachment: its host interface's name.
     pub owner: &'a str,
-    /// The attachment's addresses with the prefix of their subnet.
+    /// The attachment's addresses with the prefix of their subnets.
     pub addresses: &'a [IpNetwork],
     /// Destinations that this network reaches untranslated.
     pub exempt: &'a [IpNetwork],
 }
 
-/// Brings in what `wish` lacks; usually nothing.
-pub fn ensure(_nft: &mut Nft, _wish: &Masquerade<'_>) -> Result<(), Error> {
-    Ok(())
+/// Brings in what `wish` lacks: on a network's first attachment its rules, later usually nothing.
+/// The network's exemptions become those of `wish`, subnets are only ever added, and what another
+/// attachment left behind for one of the addresses gives way.
+///
+/// Fails if nf_tables refuses, or has no nat for the family inet (before Linux 5.2).
+pub fn ensure(nft: &mut Nft, wish: &Masquerade<'_>) -> Result<(), Error> {
+    nft.transact(|nft| {
+        let seen = Seen::read(nft, wish.addresses)?;
+        let mut batch = Batch::new();
+        for lack in seen.lacks(wish) {
+            lack.mend(nft, &mut batch, &seen)?;
+        }
+        Ok(batch)
+    })
 }
 
-/// Keeps the addresses of an attachment whose network is not masqueraded from another network's rules.
+/// Keeps the addresses of an attachment of a network that is not masqueraded out of the rules of
+/// one that is. Changes nothing unless a masqueraded subnet covers one of them.
 pub fn exclude(
-    _nft: &mut Nft,
-    _network: &str,
-    _owner: &str,
-    _addresses: &[IpNetwork],
+    nft: &mut Nft,
+    network: &str,
+    owner: &str,
+    addresses: &[IpNetwork],
 ) -> Result<(), Error> {
-    Ok(())
+    nft.transact(|nft| {
+        let seen = Seen::read(nft, addresses)?;
+        let mut batch = Batch::new();
+        for lack in seen.lacks_of_excluded(network, owner) {
+            lack.mend(nft, &mut batch, &seen)?;
+        }
+        Ok(batch)
+    })
 }
 
-/// What of `wish` the kernel does not hold, a sentence each.
-pub fn missing(_nft: &mut Nft, _wish: &Masquerade<'_>) -> Result<Vec<String>, Error> {
-    Ok(Vec::new())
+/// What of `wish` the kernel does not hold, one sentence each.
+pub fn missing(nft: &mut Nft, wish: &Masquerade<'_>) -> Result<Vec<String>, Error> {
+    let seen = Seen::read(nft, wish.addresses)?;
+    Ok(seen.lacks(wish).iter().map(ToString::to_string).collect())
 }
 
-/// Removes what is there for one attachment only.
-pub fn release(_nft: &mut Nft, _network: &str, _owner: &str) -> Result<(), Error> {
-    Ok(())
-}
-
-/// Removes what is there for other attachments of the network than the valid ones.
-pub fn collect(_nft: &mut Nft, _network: &str, _valid_owners: &[String]) -> Result<(), Error> {
-    Ok(())
-}
-
-/// Makes `destinations` reachable untranslated from every network, in place of what `owner` shared before.
-pub fn share(_nft: &mut Nft, _owner: &str, _destinations: &[IpNetwork]) -> Result<(), Error> {
-    Ok(())
-}
-
-/// Takes back what `owner` shared.
-pub fn unshare(_nft: &mut Nft, _owner: &str) -> Result<(), Error> {
-    Ok(())
+/// Makes `destinations` reachable untranslated from every masqueraded network, in place of what
+/// the same owner shared before. The owner is no network: the overlay shares its cluster network.
+pub fn share(nft: &mut Nft, owner: &str, destinations: &[IpNetwork]) -> Result<(), Error> {
+    nft.transact(|nft| {
+        let seen = Seen::read(nft, &[])?;
+        let mut batch = Batch::new();
+        for lack in seen.lacks_of_shared(owner, destinations) {
+            lack.mend(nft, &mut batch, &seen)?;
+        }
+        for handle in seen.no_longer_shared(owner, destinations) {
+            batch.delete_rule(ruleset::TABLE, ruleset::EXEMPT, handle);
+        }
+        Ok(batch)
+    })
 }

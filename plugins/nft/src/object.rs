@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The objects of a ruleset as one states them to the kernel.
+
+/// The protocol family of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Family {
+    /// IPv4 and IPv6 in one table.
+    Inet = 1,
+    /// IPv4.
+    Ipv4 = 2,
+    /// Frames that a bridge forwards.
+    Bridge = 7,
+    /// IPv6.
+    Ipv6 = 10,
+}
+
+/// A table's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table<'a> {
+    /// Which packets it sees.
+    pub family: Family,
+    /// Its name, unique in the family.
+    pub name: &'a str,
+}
+
+impl std::fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let family = match self.family {
+            Family::Inet => "inet",
+            Family::Ipv4 => "ip",
+            Family::Bridge => "bridge",
+            Family::Ipv6 => "ip6",
+        };
+        write!(f, "table {family} {}", self.name)
+    }
+}
+
+/// Where the kernel calls a base chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// `nat` or `filter`.
+    pub kind: &'static str,
+    /// The hook's number: `NF_INET_*`, or `NF_BR_*` in a bridge table.
+    pub number: u32,
+    /// Chains of one hook run from the lowest priority to the highest.
+    pub priority: i32,
+}
+
+impl Hook {
+    /// `type nat hook postrouting priority srcnat`.
+    pub const SOURCE_NAT: Hook = Hook {
+        kind: "nat",
+        number: 4,
+        priority: 100,
+    };
+    /// `type filter hook prerouting priority dstnat`, in a bridge table.
+    pub const BRIDGE_INPUT: Hook = Hook {
+        kind: "filter",
+        number: 0,
+        priority: -300,
+    };
+}
+
+/// The type of a set's key: what nft(8) shows it as, and its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyType {
+    /// nft's number for the type; a concatenation holds six bits for each part.
+    pub(crate) number: u32,
+    /// Bytes; each part of a concatenation is padded to four.
+    pub(crate) length: u32,
+    /// How nft(8) reads the key's bytes; the kernel does not care.
+    pub(crate) order: ByteOrder,
+}
+
+/// nft's byte order of a type, `enum byteorder`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum ByteOrder {
+    Host = 1,
+    Network = 2,
+}
+
+impl KeyType {
+    /// `ipv4_addr`.
+    pub const IPV4: KeyType = KeyType::of(7, 4, ByteOrder::Network);
+    /// `ipv6_addr`.
+    pub const IPV6: KeyType = KeyType::of(8, 16, ByteOrder::Network);
+    /// `ether_addr`.
+    pub const MAC: KeyType = KeyType::of(9, 6, ByteOrder::Network);
+    /// `inet_proto`.
+    pub const PROTOCOL: KeyType = KeyType::of(12, 1, ByteOrder::Network);
+    /// `inet_service`.
+    pub const PORT: KeyType = KeyType::of(13, 2, ByteOrder::Network);
+    /// `ifname`.
+    pub const INTERFACE: KeyType = KeyType::of(41, 16, ByteOrder::Host);
+
+    const fn of(number: u32, length: u32, order: ByteOrder) -> KeyType {
+        KeyType {
+            number,
+            length,
+            order,
+        }
+    }
+
+    /// `self . next`: both parts together as one key.
+    pub const fn and(self, next: KeyType) -> KeyType {
+        let length = self.length.next_multiple_of(4) + next.length.next_multiple_of(4);
+        KeyType::of(self.number << 6 | next.number, length, ByteOrder::Network)
+    }
+}
+
+/// What a set maps its keys to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Nothing: a plain set.
+    None,
+    /// Verdicts: a verdict map.
+    Verdicts,
+}
+
+/// A named set or map of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Set<'a> {
+    /// Its name, unique in the table.
+    pub name: &'a str,
+    /// The type of its keys.
+    pub key: KeyType,
+    /// What the keys lead to.
+    pub values: Values,
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No further rule of this base chain sees it.
+    Accept,
+    /// It ends here.
+    Drop,
+    /// Back to the calling chain; in a base chain, its policy.
+    Return,
+    /// On to a chain, and back after it.
+    Jump(String),
+    /// On to a chain, and not back.
+    Goto(String),
+}
+
+/// A member of a set or map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// The key, as the packet carries it; the parts of a concatenation padded to four bytes each.
+    pub key: Vec<u8>,
+    /// Where the key leads, in a verdict map.
+    pub verdict: Option<Verdict>,
+    /// What operators read beside it.
+    pub comment: Option<String>,
+}

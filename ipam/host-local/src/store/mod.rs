@@ -23,10 +23,13 @@ mod tests;
 mod walk;
 
 use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
+
+use nix::unistd::{AccessFlags, access};
 
 use crate::ranges::RangeSet;
 
@@ -76,6 +79,26 @@ impl Store {
         self.dir
             .try_exists()
             .map_err(Error::io("look for the store", &self.dir))
+    }
+
+    /// Whether leases could be written now, as far as that can be seen without trying: the
+    /// directories may be written to, or could be made (access(2), so read-only file systems count).
+    ///
+    /// # Errors
+    /// Names the directory that is in the way.
+    pub fn check_usable(&self) -> Result<(), Error> {
+        [&self.dir, &self.index].into_iter().try_for_each(|path| {
+            let there = path
+                .ancestors()
+                .find(|path| path.exists())
+                .unwrap_or_else(|| Path::new("."));
+            let allowed = AccessFlags::W_OK | AccessFlags::X_OK;
+            let usable = match access(there, allowed) {
+                Ok(()) if !there.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+                answer => answer.map_err(io::Error::from),
+            };
+            usable.map_err(Error::io("write leases into", there))
+        })
     }
 
     /// Makes the store's directory and those above it, as far as they are missing.

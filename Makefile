@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make demo                    pods attached before your eyes, in namespaces: no root, nothing installed
+# make test                    every test; installs and builds what they need, and says what
+# make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin
+# make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
+
+PLUGINS := bridge host-local loopback
+BIN_DIR := $(DESTDIR)/opt/cni/bin
+
+# Static executables, whatever the host's libc; see docs/architecture.md.
+export CARGO_BUILD_TARGET ?= $(shell uname -m)-unknown-linux-musl
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# Debian keeps network tools where an ordinary user's PATH does not lead.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+BUILT := $(CARGO_TARGET_DIR)/$(CARGO_BUILD_TARGET)/release
+TOOLS := target/tools
+
+# .cargo/config.toml runs test executables in namespaces of their own, a user namespace among
+# them. Where the machine forbids that one, root can do without.
+ifneq ($(shell unshare --user --map-root-user --net --mount echo yes 2>/dev/null),yes)
+ifeq ($(shell id -u),0)
+export CARGO_TARGET_$(shell echo $(CARGO_BUILD_TARGET) | tr a-z- A-Z_)_RUNNER := unshare --net --mount
+else
+FORBIDDEN := This machine forbids user namespaces to users (sysctl user.max_user_namespaces, \
+    kernel.apparmor_restrict_unprivileged_userns): run this as root.
+endif
+endif
+
+.PHONY: demo test install build tools lint toolchain packages namespaces
+
+demo: toolchain namespaces
+	cargo build --locked --quiet --workspace --bins
+	cargo run --locked --quiet --package integration-tests --bin demo
+
+test: toolchain namespaces packages tools build
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace
+	@echo "make test: everything passed"
+
+install: build
+	mkdir -p $(BIN_DIR)
+	@# By rename, so that an executable which is running can be replaced.
+	for plugin in $(PLUGINS); do \
+	    install -m 755 $(BUILT)/$$plugin $(BIN_DIR)/.$$plugin.new && \
+	    mv -f $(BIN_DIR)/.$$plugin.new $(BIN_DIR)/$$plugin || exit 1; \
+	done
+
+build: toolchain
+	cargo build --locked --release --bins $(PLUGINS:%=--package %)
+
+tools: $(TOOLS)/cnitool
+
+$(TOOLS)/cnitool: integration-tests/go/go.mod integration-tests/go/go.sum integration-tests/go/build
+	integration-tests/go/build $(TOOLS)
+
+lint: toolchain
+	cargo fmt --all -- --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+toolchain:
+	@.ci/toolchain $(CARGO_BUILD_TARGET)
+
+packages:
+	@.ci/packages
+
+namespaces:
+	@test -z "$(FORBIDDEN)" || { echo "$(FORBIDDEN)" >&2; exit 1; }

@@ -278,6 +278,3 @@ fn sandbox(environment: &Environment) -> Result<PathBuf, Error> {
     }
     Ok(path)
 }
-
-#[cfg(test)]
-mod tests;

@@ -122,7 +122,9 @@ impl<S: Into<OsString>> FromIterator<(&'static str, S)> for Environment {
         let set = variables
             .into_iter()
             .map(|(name, value)| (name, value.into()));
-        Self(set.filter(|(_, value)| !value.is_empty()).collect())
+        let mut set: BTreeMap<_, _> = set.collect();
+        set.retain(|_, value| !value.is_empty());
+        Self(set)
     }
 }
 

@@ -156,3 +156,98 @@ fn gc_needs_of_an_invalid_configuration_only_the_bridge() {
     let network = network(r#""bridge": "br", "mtu": "nonsense", "vlan": -1"#);
     assert_eq!(bridge_of(&network).unwrap(), "br");
 }
+
+/// Any JSON under any of the plugin's keys is a configuration or an error, never a panic.
+mod arbitrary {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEYS: [&str; 22] = [
+        "bridge",
+        "isGateway",
+        "isDefaultGateway",
+        "forceAddress",
+        "ipMasq",
+        "ipMasqBackend",
+        "nonMasqueradeCIDRs",
+        "mtu",
+        "hairpinMode",
+        "promiscMode",
+        "vlan",
+        "vlanTrunk",
+        "preserveDefaultVlan",
+        "macspoofchk",
+        "enabledad",
+        "disableContainerInterface",
+        "portIsolation",
+        "dns",
+        "args",
+        "runtimeConfig",
+        "ipam",
+        "VLAN",
+    ];
+
+    fn scalar() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|value| value.to_string()),
+            any::<i64>().prop_map(|value| value.to_string()),
+            (-5_i64..5000).prop_map(|value| value.to_string()),
+            any::<f64>()
+                .prop_filter("JSON has no others", |f| f.is_finite())
+                .prop_map(|f| format!("{f:?}")),
+            "[ -!#-\\[\\]-~é]{0,18}".prop_map(|text| format!("\"{text}\"")),
+            "(0a:58:[0-9a-f:]{2,11}|10\\.[0-9]{1,3}\\.0\\.0/[0-9]{1,2})"
+                .prop_map(|text| format!("\"{text}\"")),
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = String> {
+        let names = prop_oneof![
+            Just("id"),
+            Just("minID"),
+            Just("maxID"),
+            Just("mac"),
+            Just("cni"),
+            Just("type"),
+            Just("nameservers"),
+            Just("domain"),
+        ];
+        scalar().prop_recursive(4, 24, 4, move |inner| {
+            let object = prop::collection::vec((names.clone(), inner.clone()), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(|list| format!("[{}]", list.join(","))),
+                object.prop_map(|fields| {
+                    let fields = fields
+                        .iter()
+                        .map(|(name, value)| format!("\"{name}\":{value}"));
+                    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn configurations_are_read_or_refused(
+            keys in prop::collection::vec((prop::sample::select(&KEYS[..]), value()), 0..6),
+            mac in prop::option::of("[0-9a-fA-F:.-]{0,18}"),
+        ) {
+            let keys = keys.iter().map(|(key, value)| format!("\"{key}\":{value}"));
+            let args = mac.map(|mac| ("MAC".to_owned(), mac)).into_iter().collect();
+            let network = network(&keys.collect::<Vec<_>>().join(","));
+            match Conf::new(&network, &args) {
+                Ok(conf) => {
+                    prop_assert!(conf.bridge.len() <= NAME_MAX && !conf.bridge.contains('/'));
+                    prop_assert!(conf.mtu.is_none_or(|mtu| mtu >= 68));
+                    for vlan in conf.vlans.wanted() {
+                        prop_assert!(1 <= vlan.first && vlan.first <= vlan.last);
+                        prop_assert!(vlan.last <= 4094);
+                    }
+                    prop_assert!(!(conf.container_down && conf.ipam.is_some()));
+                }
+                Err(error) => prop_assert!(!error.msg.is_empty()),
+            }
+        }
+    }
+}

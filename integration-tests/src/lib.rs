@@ -19,6 +19,7 @@ mod pod;
 mod processes;
 mod runner;
 mod state;
+pub mod uml;
 mod wire;
 
 pub use echo::{Echo, ask_tcp, ask_udp};

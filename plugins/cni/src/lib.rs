@@ -20,9 +20,6 @@ mod version;
 mod warn;
 mod wire;
 
-#[cfg(test)]
-mod fuzz;
-
 pub use call::{Add, Attachment, Call, Check, Del, Gc, Status};
 pub use cidr::Cidr;
 pub use delegate::{Delegate, RunningAdd};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every row of the protocol's tables, from the environment and stdin to stdout and exit status.
 
+mod fuzz;
+mod gc;
 mod input;
 mod output;
 
@@ -137,6 +139,13 @@ fn environment(verb: &'static str, changes: &[(&'static str, &str)]) -> Environm
         (PATH, "/bin"),
     ];
     usual.into_iter().chain(changes.iter().copied()).collect()
+}
+
+fn attachment(container_id: &str, ifname: &str) -> Attachment {
+    Attachment {
+        container_id: container_id.to_owned(),
+        ifname: ifname.to_owned(),
+    }
 }
 
 fn config(version: Version, more: &Value) -> String {

@@ -220,7 +220,8 @@ pub struct RunningAdd {
 }
 
 impl RunningAdd {
-    /// Waits for the delegate's result. If it failed, its DEL has run when this returns.
+    /// Waits for the delegate's result. If it failed, its DEL has run when this returns, unless
+    /// it failed because of an earlier ADD: then all that DEL could take away is that one's.
     ///
     /// # Errors
     /// The delegate's own, with its code; [`Code::DELEGATE`] for an answer that is no result.
@@ -232,12 +233,14 @@ impl RunningAdd {
         let answer = self.delegate.answer(Verb::Add, child);
         answer
             .and_then(|stdout| self.delegate.result(&stdout))
-            .map_err(|error| match self.delegate.del() {
-                Ok(()) => error,
-                Err(undo) => Error::new(
-                    error.code,
-                    format!("{error}; nor could it be undone: {undo}"),
-                ),
+            .map_err(|error| {
+                if is_duplicate(&error) {
+                    return error;
+                }
+                match self.delegate.del() {
+                    Ok(()) => error,
+                    Err(undo) => Error::new(error.code, format!("{error}; not undone: {undo}")),
+                }
             })
     }
 }
@@ -247,8 +250,13 @@ impl Drop for RunningAdd {
         let Some(child) = self.child.take() else {
             return;
         };
-        // However it ended, its DEL follows.
-        drop(self.delegate.answer(Verb::Add, child));
+        if self
+            .delegate
+            .answer(Verb::Add, child)
+            .is_err_and(|error| is_duplicate(&error))
+        {
+            return;
+        }
         if let Err(error) = self.delegate.del() {
             let plugin = &self.delegate.plugin;
             warn(format_args!(
@@ -256,6 +264,13 @@ impl Drop for RunningAdd {
             ));
         }
     }
+}
+
+/// Whether an ADD was refused because the attachment has its addresses already. The reference's
+/// host-local has one code for everything and says it in words.
+fn is_duplicate(error: &Error) -> bool {
+    error.code == Code::ALREADY_ATTACHED
+        || error.msg.contains("duplicate allocation is not allowed")
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! Delegates are shell scripts here. Each of them writes its verb and its stdin down first, in
 //! files beside the one that `CNI_ARGS` names.
 
+mod lookup;
+
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -19,7 +21,7 @@ log=${CNI_ARGS#LOG=}
 echo \"$CNI_COMMAND $CNI_CONTAINERID $CNI_NETNS $CNI_IFNAME\" >> \"$log\"
 ";
 
-const SCRIPTS: [(&str, &str); 12] = [
+const SCRIPTS: [(&str, &str); 14] = [
     (
         "answers",
         r#"cat > "$log.stdin"; echo '{ "ips": [{ "address": "10.1.2.3/24" }] }'"#,
@@ -43,6 +45,14 @@ const SCRIPTS: [(&str, &str); 12] = [
     (
         "refuses-add",
         r#"[ "$CNI_COMMAND" != ADD ] || { echo '{ "code": 104, "msg": "full", "details": "a-b" }'; exit 1; }"#,
+    ),
+    (
+        "has-it",
+        r#"echo '{ "code": 102, "msg": "10.1.2.3 is taken by c" }'; exit 1"#,
+    ),
+    (
+        "has-it-in-go",
+        r#"echo '{ "code": 999, "msg": "failed to allocate for range 0: 10.1.2.3 has been allocated to c, duplicate allocation is not allowed" }'; exit 1"#,
     ),
     (
         "refuses",
@@ -103,64 +113,6 @@ impl Caller {
         log.lines()
             .map(|line| line.split(' ').next().unwrap().to_owned())
             .collect()
-    }
-}
-
-mod lookup {
-    use super::*;
-
-    fn find(path: &str, plugin: &str) -> Result<PathBuf, Error> {
-        let environment = [(PATH, path)].into_iter().collect();
-        let network = Network::of_call(br#"{"name":"net"}"#, &Version::ALL, environment).unwrap();
-        Delegate::find(plugin, &network).map(|delegate| delegate.executable)
-    }
-
-    #[test]
-    fn the_first_regular_file_wins() {
-        let directories = [(); 4].map(|()| tempfile::tempdir().unwrap());
-        let [a, b, c, d] = directories
-            .each_ref()
-            .map(|directory| directory.path().join("ipam"));
-        fs::create_dir(&a).unwrap();
-        symlink("/absent", &b).unwrap();
-        symlink("/proc/self/exe", &c).unwrap();
-        fs::write(&d, "").unwrap();
-        let path = directories
-            .each_ref()
-            .map(|directory| directory.path().to_str().unwrap());
-        assert_eq!(find(&path.join(":"), "ipam"), Ok(c));
-        assert_eq!(find(&format!("::/absent:{}", path[3]), "ipam"), Ok(d));
-    }
-
-    #[test]
-    fn what_is_no_plugins_name_is_refused() {
-        for (plugin, msg) in [
-            ("", "no plugin name provided"),
-            ("../sh", "invalid plugin name: ../sh"),
-            ("/bin/sh", "invalid plugin name: /bin/sh"),
-        ] {
-            assert_eq!(
-                find("/bin", plugin),
-                Err(Error::new(Code::INVALID_CONFIG, msg))
-            );
-        }
-    }
-
-    #[test]
-    fn a_missing_plugin_is_named_with_the_path() {
-        for (path, shown) in [("/a:/b", r#""/a:/b""#), ("", r#""""#)] {
-            let msg = format!(r#"failed to find plugin "ipam" in path {shown}"#);
-            assert_eq!(find(path, "ipam"), Err(Error::new(Code::DELEGATE, msg)));
-        }
-        assert_eq!(find("/proc/self", "ns").unwrap_err().code, Code::DELEGATE);
-    }
-
-    #[test]
-    fn without_its_delegate_a_plugin_is_unavailable() {
-        let network = Network::parse(br#"{"cniVersion":"1.1.0","name":"net"}"#).unwrap();
-        let status = Status::new(network).unwrap();
-        assert_eq!(status.delegate("ipam").unwrap_err().code, Code::UNAVAILABLE);
-        assert_eq!(status.delegate("").unwrap_err().code, Code::INVALID_CONFIG);
     }
 }
 
@@ -252,9 +204,19 @@ fn a_failed_add_is_undone_and_its_error_passed_on() {
 fn an_undo_that_fails_too_is_told() {
     let caller = Caller::new();
     let error = caller.delegate("refuses").add().unwrap_err();
-    let msg = "refuses: no ADD; nor could it be undone: refuses: no DEL";
+    let msg = "refuses: no ADD; not undone: refuses: no DEL";
     assert_eq!(error, Error::new(Code::TRY_AGAIN_LATER, msg));
     assert_eq!(caller.calls(), ["ADD", "DEL"]);
+}
+
+#[test]
+fn a_second_add_does_not_undo_the_first() {
+    for plugin in ["has-it", "has-it-in-go"] {
+        let caller = Caller::new();
+        assert!(caller.delegate(plugin).add().is_err());
+        drop(caller.delegate(plugin).start_add().unwrap());
+        assert_eq!(caller.calls(), ["ADD", "ADD"]);
+    }
 }
 
 #[test]

@@ -147,3 +147,100 @@ fn ranges(infos: Vec<BridgeVlanInfo>) -> Vec<PortVlan> {
     }
     ranges
 }
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+
+    use super::*;
+
+    const PORT: u32 = 4;
+
+    /// A request as it is sent, without the sequence number and port of its
+    /// header.
+    fn bytes(request: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
+        let payload = NetlinkPayload::InnerMessage(request);
+        let mut message = NetlinkMessage::new(Default::default(), payload);
+        message.header.flags = flags;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        bytes
+    }
+
+    const REQUEST_ACK: u16 = 5;
+    /// `struct ifinfomsg` of a port: AF_BRIDGE and the index.
+    const IFINFO: [u8; 16] = [7, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    fn expected(kind: u8, attributes: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(32 + attributes.len()).unwrap();
+        let header = [length, 0, 0, 0, kind, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        [&header, &IFINFO, attributes].concat()
+    }
+
+    /// Recorded from iproute2 6.1: `bridge vlan add dev PORT vid 10 pvid untagged`.
+    #[test]
+    fn an_access_vlan_is_sent_as_iproute2_sends_it() {
+        let vlan = PortVlan {
+            first: 10,
+            last: 10,
+            pvid: true,
+            untagged: true,
+        };
+        let sent = bytes(
+            RouteNetlinkMessage::SetLink(message(PORT, &vlan)),
+            REQUEST_ACK,
+        );
+        assert_eq!(sent, expected(19, &[12, 0, 26, 0, 8, 0, 2, 0, 6, 0, 10, 0]));
+    }
+
+    /// Recorded: `bridge vlan add dev PORT vid 100-200 [untagged]`, and `del`.
+    #[test]
+    fn a_range_is_sent_as_its_begin_and_its_end() {
+        let range = |untagged| PortVlan {
+            first: 100,
+            last: 200,
+            pvid: false,
+            untagged,
+        };
+        let spec = |begin, end| {
+            [
+                20, 0, 26, 0, 8, 0, 2, 0, begin, 0, 100, 0, 8, 0, 2, 0, end, 0, 200, 0,
+            ]
+        };
+        for (untagged, begin, end) in [(false, 8, 16), (true, 12, 20)] {
+            let request = RouteNetlinkMessage::SetLink(message(PORT, &range(untagged)));
+            assert_eq!(bytes(request, REQUEST_ACK), expected(19, &spec(begin, end)));
+        }
+        let request = RouteNetlinkMessage::DelLink(message(PORT, &range(false)));
+        assert_eq!(bytes(request, REQUEST_ACK), expected(17, &spec(8, 16)));
+    }
+
+    #[test]
+    fn what_the_kernel_reports_is_read_range_by_range() {
+        let info = |vid, flags| AfSpecBridge::VlanInfo(BridgeVlanInfo { vid, flags });
+        let mut answer = LinkMessage::default();
+        answer.header.index = PORT;
+        answer.attributes.push(LinkAttribute::AfSpecBridge(vec![
+            info(1, Flags::Pvid | Flags::Untagged),
+            info(100, Flags::RangeBegin),
+            info(200, Flags::RangeEnd),
+            info(300, Flags::empty()),
+        ]));
+        let answer = RouteNetlinkMessage::NewLink(answer);
+        let plain = |first, last| PortVlan {
+            first,
+            last,
+            pvid: false,
+            untagged: false,
+        };
+        let access = PortVlan {
+            pvid: true,
+            untagged: true,
+            ..plain(1, 1)
+        };
+        let read = infos(answer.clone(), PORT).map(ranges).unwrap();
+        assert_eq!(read, [access, plain(100, 200), plain(300, 300)]);
+        assert_eq!(infos(answer, PORT + 1), None);
+    }
+}

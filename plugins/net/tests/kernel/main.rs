@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What this crate makes, seen in the real kernel. Each test has a network
 //! namespace of its own, so they run side by side.
+#![cfg(test)]
 
 mod addresses;
 mod bridges;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Taking back: single pods when their attachment ends, a network's rules when nobody uses them.
 
-use super::plan::{Seen, remove_pod};
+use super::mend::remove_pod;
+use super::plan::Seen;
 use super::ruleset::{self, CHAINS, EXEMPT, POSTROUTING, SETS, TABLE};
 use crate::{Batch, Error, Installed, Nft, Protocol, comment};
 

@@ -31,6 +31,7 @@
 //! same subnet that were there before.
 
 mod collect;
+mod mend;
 mod plan;
 mod ruleset;
 

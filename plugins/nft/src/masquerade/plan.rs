@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The difference between what is wished and what the table holds: ADD mends it, CHECK tells it.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
 use super::Masquerade;
-use super::ruleset::{self, CHAINS, EXEMPT, POSTROUTING, SETS, TABLE, covers, subnet_of};
+use super::ruleset::{self, CHAINS, EXEMPT, POSTROUTING, TABLE, covers, subnet_of};
 use crate::rule::{longest, octets};
-use crate::{Batch, Element, Error, Installed, Nft, Protocol, Rule, Verdict, comment};
+use crate::{Element, Error, Installed, Nft, Protocol, Rule, Verdict, comment};
 
 /// What the table holds: its rules, and for the addresses in question the single pods' elements.
 pub(super) struct Seen<'a> {
@@ -90,12 +89,9 @@ impl<'a> Seen<'a> {
                 destination: subnet,
             });
         }
-        let served = self
-            .subnets()
-            .any(|(whose, s)| whose == label && covers(s, subnet));
-        let taken = self
-            .subnets()
-            .any(|(whose, s)| whose != label && (covers(s, subnet) || covers(subnet, s)));
+        let overlaps = |rule| covers(rule, subnet) || covers(subnet, rule);
+        let served = self.has_subnet(|whose, rule| whose == label && covers(rule, subnet));
+        let taken = self.has_subnet(|whose, rule| whose != label && overlaps(rule));
         if !served && !taken {
             lack(Lack::Subnet {
                 label: label.to_owned(),
@@ -110,7 +106,7 @@ impl<'a> Seen<'a> {
         let comment = format!("{} {owner}", comment::label(network));
         let lack = |(address, _): &(&IpNetwork, _)| {
             let host = IpNetwork::from(address.ip());
-            let covered = self.subnets().any(|(_, subnet)| covers(subnet, host));
+            let covered = self.has_subnet(|_, subnet| covers(subnet, host));
             let pod = ruleset::pod(address.ip(), Verdict::Accept, &comment);
             self.lacks_of_pod(address, pod, covered)
         };
@@ -168,7 +164,7 @@ impl<'a> Seen<'a> {
             .all(|(chain, _)| self.begins_with(chain, &ruleset::base(chain)))
     }
 
-    fn begins_with(&self, chain: &str, rules: &[Rule]) -> bool {
+    pub(super) fn begins_with(&self, chain: &str, rules: &[Rule]) -> bool {
         let mut installed = self.chain(chain);
         rules
             .iter()
@@ -179,12 +175,13 @@ impl<'a> Seen<'a> {
         self.rules.iter().filter(move |rule| rule.chain == name)
     }
 
-    /// The subnets that have a rule, and whose they are; only rules that do what they claim.
-    fn subnets(&self) -> impl Iterator<Item = (&str, IpNetwork)> {
-        self.chain(POSTROUTING).filter_map(|rule| {
-            let (label, subnet) = ruleset::claim(rule)?;
-            rule.is(&ruleset::subnet_rule(label, subnet))
-                .then_some((label, subnet))
+    /// Whether a subnet has a rule such that `fits` its network's label and itself; a rule counts
+    /// if it does what it claims.
+    fn has_subnet(&self, fits: impl Fn(&str, IpNetwork) -> bool) -> bool {
+        self.chain(POSTROUTING).any(|rule| {
+            ruleset::claim(rule).is_some_and(|(label, subnet)| {
+                fits(label, subnet) && rule.is(&ruleset::subnet_rule(label, subnet))
+            })
         })
     }
 
@@ -196,157 +193,5 @@ impl<'a> Seen<'a> {
                     && rule.is(&ruleset::exemption(label, destination))
             })
         })
-    }
-}
-
-impl Lack {
-    /// Adds to the batch what makes good for it.
-    pub(super) fn mend(
-        &self,
-        nft: &mut Nft,
-        batch: &mut Batch,
-        seen: &Seen<'_>,
-    ) -> Result<(), Error> {
-        match self {
-            Lack::Base => mend_base(nft, batch, seen)?,
-            Lack::Policy { chain, rules } => {
-                if seen.chain(chain).next().is_some() {
-                    batch.flush_chain(TABLE, chain);
-                } else if !nft.has_chain(TABLE, chain)? {
-                    batch.add_chain(TABLE, chain, None);
-                }
-                for rule in rules {
-                    batch.append_rule(TABLE, chain, rule);
-                }
-            }
-            Lack::Subnet { label, subnet } => {
-                batch.append_rule(TABLE, POSTROUTING, &ruleset::subnet_rule(label, *subnet));
-            }
-            Lack::Exemption { label, destination } => {
-                batch.append_rule(TABLE, EXEMPT, &ruleset::exemption(label, *destination));
-            }
-            Lack::Pod {
-                address,
-                have,
-                wish,
-            } => {
-                let protocol = Protocol::of(*address);
-                if let Some(element) = have {
-                    remove_pod(nft, batch, protocol, &element.key)?;
-                }
-                if let Some(element) = wish {
-                    add_pod(nft, batch, protocol, element, have.is_some())?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Adds what is missing of the table, its sets and shared chains. Whatever of the first rules is
-/// there gives way to all of them, in their order, in front of the rest.
-fn mend_base(nft: &mut Nft, batch: &mut Batch, seen: &Seen<'_>) -> Result<(), Error> {
-    if !nft.has_table(TABLE)? {
-        batch.add_table(TABLE);
-    }
-    for set in &SETS {
-        if !nft.has_set(TABLE, set.name)? {
-            batch.add_set(TABLE, set);
-        }
-    }
-    for (chain, hook) in CHAINS {
-        if !nft.has_chain(TABLE, chain)? {
-            batch.add_chain(TABLE, chain, hook);
-        }
-        let base = ruleset::base(chain);
-        if seen.begins_with(chain, &base) {
-            continue;
-        }
-        for rule in seen
-            .chain(chain)
-            .filter(|rule| base.iter().any(|first| rule.is(first)))
-        {
-            batch.delete_rule(TABLE, chain, rule.handle);
-        }
-        for rule in base.iter().rev() {
-            batch.insert_rule(TABLE, chain, rule);
-        }
-    }
-    Ok(())
-}
-
-fn add_pod(
-    nft: &mut Nft,
-    batch: &mut Batch,
-    protocol: Protocol,
-    element: &Element,
-    replaces: bool,
-) -> Result<(), Error> {
-    batch.add_element(TABLE, ruleset::pods(protocol), element);
-    let peers = ruleset::peers(protocol);
-    if replaces || nft.element(TABLE, peers, &element.key)?.is_none() {
-        batch.add_element(
-            TABLE,
-            peers,
-            &Element {
-                verdict: None,
-                ..element.clone()
-            },
-        );
-    }
-    Ok(())
-}
-
-/// Adds the deletion of a single pod, as source and as destination.
-pub(super) fn remove_pod(
-    nft: &mut Nft,
-    batch: &mut Batch,
-    protocol: Protocol,
-    key: &[u8],
-) -> Result<(), Error> {
-    batch.delete_element(TABLE, ruleset::pods(protocol), key);
-    let peers = ruleset::peers(protocol);
-    if nft.element(TABLE, peers, key)?.is_some() {
-        batch.delete_element(TABLE, peers, key);
-    }
-    Ok(())
-}
-
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Lack::Base => write!(f, "{TABLE} is not there or lacks what every network needs"),
-            Lack::Policy { chain, .. } => {
-                write!(
-                    f,
-                    "chain {chain} of {TABLE} does not hold the network's rules"
-                )
-            }
-            Lack::Subnet { label, subnet } => {
-                write!(
-                    f,
-                    "{TABLE} has no rule that masquerades {subnet} for network {label}"
-                )
-            }
-            Lack::Exemption { label, destination } => {
-                write!(
-                    f,
-                    "{TABLE} has no rule that exempts {destination} of network {label}"
-                )
-            }
-            Lack::Pod { address, have, .. } => {
-                let set = ruleset::pods(Protocol::of(*address));
-                match have
-                    .as_ref()
-                    .map(|element| element.comment.as_deref().unwrap_or_default())
-                {
-                    Some(whose) => write!(
-                        f,
-                        "map {set} of {TABLE} treats {address} as that of another: \"{whose}\""
-                    ),
-                    None => write!(f, "map {set} of {TABLE} has no element for {address}"),
-                }
-            }
-        }
     }
 }

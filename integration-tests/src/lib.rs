@@ -4,12 +4,16 @@
 //!
 //! It panics when something of its own can't be built: there is nothing to test then.
 
+mod beginning;
+pub mod bench;
 pub mod binaries;
 mod cnitool;
 pub mod conntrack;
+mod datagram;
 mod echo;
 mod execution;
 mod frame;
+mod metadata;
 mod network;
 mod node;
 mod outside;
@@ -22,9 +26,13 @@ mod state;
 pub mod uml;
 mod wire;
 
+pub use beginning::{BRIEFLY, PATIENCE};
+pub use bench::Bench;
+pub use datagram::{ask_udp_from, multicast};
 pub use echo::{Echo, ask_tcp, ask_udp};
 pub use execution::{Execution, Outcome};
 pub use frame::{Tap, send_frame};
+pub use metadata::Metadata;
 pub use network::Network;
 pub use node::Node;
 pub use outside::Outside;

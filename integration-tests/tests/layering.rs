@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who may use whom: `docs/architecture.md`, held against what cargo says.
+
+use std::collections::BTreeSet;
+
+use integration_tests::Metadata;
+
+/// Each package with those of this workspace that it may name as a dependency. A new package
+/// needs a line here and in `docs/architecture.md`.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("podwire-cni", &[]),
+    ("podwire-net", &[]),
+    ("podwire-nft", &[]),
+    ("bridge", &["podwire-cni", "podwire-net", "podwire-nft"]),
+    ("loopback", &["podwire-cni", "podwire-net"]),
+    ("host-local", &["podwire-cni"]),
+];
+
+/// The tests may use anything.
+const TESTS: &str = "integration-tests";
+
+#[test]
+fn packages_use_only_what_they_may() {
+    let metadata = Metadata::read();
+    for name in metadata.members().keys().filter(|name| *name != TESTS) {
+        let row = ARROWS.iter().find(|(package, _)| package == name);
+        let (_, allowed) = row.unwrap_or_else(|| panic!("no arrows are decided for {name}"));
+        let allowed = allowed.iter().map(|name| (*name).to_owned()).collect();
+        let used = metadata.uses(name);
+        let wrong: BTreeSet<_> = used.difference(&allowed).collect();
+        assert!(wrong.is_empty(), "{name} may not use {wrong:?}");
+    }
+}
+
+#[test]
+fn nobody_uses_the_tests() {
+    let metadata = Metadata::read();
+    for name in metadata.members().keys() {
+        assert!(!metadata.uses(name).contains(TESTS), "{name} uses {TESTS}");
+    }
+}
+
+#[test]
+fn plugins_are_built_without_tokio() {
+    let metadata = Metadata::read();
+    let plugins = metadata.members().into_iter();
+    let plugins: Vec<_> = plugins
+        .filter(|(_, directory)| {
+            ["plugins/", "ipam/"]
+                .iter()
+                .any(|part| directory.starts_with(part))
+        })
+        .collect();
+    assert!(plugins.len() >= 6, "{plugins:?}");
+    for (name, _) in plugins {
+        let used = metadata.closure(&name);
+        assert!(used.len() > 3, "{name}: {used:?}");
+        assert!(!used.contains("tokio"), "{name} is built with tokio");
+    }
+}

@@ -134,7 +134,7 @@ impl Call for Status {
 
 impl Add {
     pub(crate) fn new(network: Network, attachment: Attachment) -> Result<Self, Error> {
-        network.check_ipam()?;
+        network.ipam()?;
         let prev_result = prev_result(&network)?;
         Ok(Self {
             netns: sandbox(&network.environment)?,
@@ -228,7 +228,7 @@ impl Gc {
     /// None when the runtime names no attachments at all, not even an empty list: that is a call
     /// outside the specification, and to take it for "none is valid" would take away all of them.
     pub(crate) fn new(network: Network) -> Result<Option<Self>, Error> {
-        network.check_ipam()?;
+        network.ipam()?;
         let mut valid: Option<Vec<Attachment>> = None;
         // libcni sends the list under both names; whatever is in either of them stays.
         for key in ["cni.dev/valid-attachments", "cni.dev/attachments"] {
@@ -250,7 +250,7 @@ impl Gc {
 
 impl Status {
     pub(crate) fn new(network: Network) -> Result<Self, Error> {
-        network.check_ipam()?;
+        network.ipam()?;
         Ok(Self { network })
     }
 }

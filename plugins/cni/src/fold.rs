@@ -3,7 +3,7 @@
 //!
 //! Keys of structs match without regard to case and the last match wins; `null` is absence;
 //! unknown keys are ignored; `1500.0` is a whole number. A failure names the key where it happened.
-//! It holds for structs only: serde turns a struct with `flatten` into a map and tries the
+//! Keys fold in structs only: serde turns a struct with `flatten` into a map and tries the
 //! variants of an `untagged` enum from a copy, and in both the keys stay as they are.
 
 mod folding;

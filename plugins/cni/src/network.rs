@@ -57,8 +57,12 @@ impl Network {
     /// [`Code::DECODE`] for a wrong JSON type, [`Code::INVALID_CONFIG`] for a value that is wrong
     /// in itself or missing; the message names its key, such as `ipam.ranges[0][0].subnet`.
     pub fn conf<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let wish = || format!("cannot read the configuration of network {:?}", self.name);
-        fold::from_value(&self.document).map_err(|failure| failure.into_error(wish()))
+        self.read()
+    }
+
+    fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
+        let wish = format_args!("cannot read the configuration of network {:?}", self.name);
+        fold::from_value(&self.document).map_err(|failure| failure.into_error(wish))
     }
 
     /// The configuration as it came in; a delegated plugin gets the same bytes.
@@ -68,24 +72,23 @@ impl Network {
 
     /// The name of the IPAM plugin; none for a network without addresses of its own.
     pub fn ipam_type(&self) -> Option<&str> {
-        let kind = fold::field(fold::field(&self.document, "ipam")?, "type")?;
-        kind.as_str().filter(|kind| !kind.is_empty())
+        self.ipam().ok().flatten()
     }
 
-    /// Refuses an `ipam` that [`Self::ipam_type`] would pass over. DEL doesn't ask for it: a
-    /// configuration that is broken by now must not keep an attachment alive.
-    pub(crate) fn check_ipam(&self) -> Result<(), Error> {
+    /// [`Self::ipam_type`], but an error where that passes over something malformed. DEL doesn't
+    /// ask: a configuration that is broken by now must not keep an attachment alive.
+    pub(crate) fn ipam(&self) -> Result<Option<&str>, Error> {
         #[derive(Deserialize)]
-        struct Conf {
-            #[allow(dead_code, reason = "only its type matters")]
-            ipam: Option<Ipam>,
+        struct Conf<'a> {
+            #[serde(borrow)]
+            ipam: Option<Ipam<'a>>,
         }
         #[derive(Deserialize)]
-        struct Ipam {
-            #[allow(dead_code, reason = "only its type matters")]
-            r#type: Option<String>,
+        struct Ipam<'a> {
+            r#type: Option<&'a str>,
         }
-        self.conf::<Conf>().map(|_| ())
+        let kind = self.read::<Conf<'_>>()?.ipam.and_then(|ipam| ipam.r#type);
+        Ok(kind.filter(|kind| !kind.is_empty()))
     }
 
     pub(crate) fn document(&self) -> &Value {

@@ -131,7 +131,7 @@ fn ipam_type_is_empty_or_something() {
         let network = Network::parse(stdin.as_bytes()).unwrap();
         (
             network.ipam_type().map(str::to_owned),
-            network.check_ipam().map_err(|e| e.to_string()),
+            network.ipam().map(|_| ()).map_err(|e| e.to_string()),
         )
     };
     assert_eq!(

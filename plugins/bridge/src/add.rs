@@ -98,6 +98,9 @@ impl<'a> Site<'a> {
             sandbox.set_up(container)?;
         }
         self.wait_until_frames_pass(&pair, container, &plan)?;
+        if conf.ipam.is_some() {
+            sandbox.announce(container, pair.container_mac)?;
+        }
         Ok(report(
             call,
             Attached {

@@ -6,6 +6,7 @@ use cni::{Call, Code, Del, Error, OrCode};
 use net::{Kind, Link, Netns, Rtnl};
 
 use crate::attachment::{alias, host_interface, is_ours};
+use crate::conf::bridge_of;
 use crate::firewall;
 
 /// Takes the attachment away. The address is released only when its interface is gone, so that
@@ -38,7 +39,8 @@ fn delete_link(call: &Del) -> Result<(), Error> {
     let name = host_interface(&call.network.name, &call.attachment);
     let wish = || format!("delete {name:?}");
     let rtnl = Rtnl::open().or_code(Code::KERNEL, wish())?;
-    if let Some(link) = rtnl.link(&name).or_code(Code::KERNEL, wish())? {
+    let link = rtnl.link(&name).or_code(Code::KERNEL, wish())?;
+    if let Some(link) = link.filter(|link| is_own(link, call)) {
         return delete(&rtnl, &link);
     }
     let Some(path) = &call.netns else {
@@ -69,19 +71,40 @@ fn delete_in_sandbox(host: &Rtnl, call: &Del, sandbox: &Netns) -> Result<(), Err
         Some(index) => host.link_at(index).or_code(Code::KERNEL, wish())?,
         None => None,
     };
-    if peer.is_some_and(|peer| belongs_to_another(&peer, call)) {
-        return Ok(());
+    let is_pair = |peer: &Link| peer.kind == Kind::Veth && peer.peer == Some(link.index);
+    match peer.filter(is_pair) {
+        Some(peer) if made_for(host, &peer, call)? => delete(&inside, &link),
+        _ => Ok(()),
     }
-    delete(&inside, &link)
 }
 
-/// Whether the pair is one of ours but not this attachment's: a DEL after an ADD that failed
-/// because the name was taken must not take the other attachment with it.
-fn belongs_to_another(host: &Link, call: &Del) -> bool {
+/// Whether the link that has the host interface's name is it. One without an alias is what an ADD
+/// that was killed left.
+fn is_own(link: &Link, call: &Del) -> bool {
     let own = alias(&call.network.name, &call.attachment);
-    host.alias
-        .as_deref()
-        .is_some_and(|alias| is_ours(alias) && alias != own)
+    link.kind == Kind::Veth && link.alias.as_ref().is_none_or(|alias| *alias == own)
+}
+
+/// Whether a pair of another name was made for this attachment: it is no other's of ours, and
+/// prevResult names it or it leads to the network's bridge. A DEL after an ADD that failed because
+/// the name was taken must not take what has the name.
+fn made_for(host: &Rtnl, port: &Link, call: &Del) -> Result<bool, Error> {
+    if let Some(found) = port.alias.as_deref().filter(|found| is_ours(found)) {
+        return Ok(found == alias(&call.network.name, &call.attachment));
+    }
+    let reported = call.prev_result.iter().flat_map(|prev| &prev.interfaces);
+    if reported
+        .filter(|reported| reported.sandbox.is_none())
+        .any(|reported| reported.name == port.name)
+    {
+        return Ok(true);
+    }
+    let Ok(name) = bridge_of(&call.network) else {
+        return Ok(false);
+    };
+    let wish = || format!("look up bridge {name:?}");
+    let bridge = host.link(&name).or_code(Code::KERNEL, wish())?;
+    Ok(bridge.is_some_and(|bridge| port.master == Some(bridge.index)))
 }
 
 fn delete(rtnl: &Rtnl, link: &Link) -> Result<(), Error> {

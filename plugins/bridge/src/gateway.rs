@@ -29,6 +29,11 @@ pub(crate) fn ensure(
         None => None,
     };
     let holder = vlan.as_ref().unwrap_or(&bridge.link);
+    if !conf.dad {
+        // Of the link-local address: until it can be used, the host finds no pod for packets that
+        // come from elsewhere. Best effort, as on a host without IPv6 there is no such file.
+        let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_dad", holder.name), "0");
+    }
     let wish = || format!("read the addresses of {:?}", holder.name);
     let present = rtnl.addresses(holder.index).or_code(Code::KERNEL, wish())?;
     for &gateway in gateways {

@@ -3,7 +3,7 @@
 //! the routes.
 
 use cni::{Code, Error, OrCode};
-use net::{Link, LinkChange, Netns, Rtnl, sysctl};
+use net::{Link, LinkChange, Mac, Netns, Rtnl, sysctl};
 use std::time::Duration;
 
 use crate::conf::Conf;
@@ -83,6 +83,20 @@ impl<'a> Sandbox<'a> {
             .or_code(Code::KERNEL, wish())
     }
 
+    /// Tells the neighbours whose addresses are this interface's now: they may have known them by
+    /// another MAC address. The kernel does that when a link comes up, but then the bridge port
+    /// does not forward yet; it does it again when the MAC address is set, to the same even.
+    pub(crate) fn announce(&self, index: u32, mac: Mac) -> Result<(), Error> {
+        let same = LinkChange {
+            mac: Some(mac),
+            ..LinkChange::default()
+        };
+        let wish = || format!("announce the addresses of {:?} in the sandbox", self.ifname);
+        self.rtnl
+            .change_link(index, &same)
+            .or_code(Code::KERNEL, wish())
+    }
+
     /// With duplicate address detection, ADD is done when the addresses can be used.
     pub(crate) fn wait_for_detection(&self, index: u32, plan: &Plan) -> Result<(), Error> {
         if plan.ips.iter().all(|ip| ip.address.is_ipv4()) {
@@ -121,7 +135,7 @@ impl<'a> Sandbox<'a> {
             if conf.dad {
                 let _ = sysctl::ensure(&conf_v6("enhanced_dad"), enhanced);
             }
-            // So that neighbours hear of the address, which may have had another MAC address.
+            // Without these two the kernel announces nothing.
             let _ = sysctl::ensure(&format!("net/ipv4/conf/{ifname}/arp_notify"), "1");
             if !v6 {
                 return Ok(());

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a pod may expect of its network once ADD has returned: the first packet arrives, by both
+//! families, from and to pods, the host, and the outside.
+
+use integration_tests::conntrack::flows;
+use integration_tests::{
+    Echo, Network, Node, Outside, PATIENCE, Place, Runner, ask_tcp, ask_udp, ping,
+};
+use serde_json::json;
+use std::net::IpAddr;
+
+const SUBNETS: [&str; 2] = ["10.88.0.0/24", "fd00:88::/64"];
+const GATEWAYS: [&str; 2] = ["10.88.0.1", "fd00:88::1"];
+
+fn network() -> Network {
+    Network::of_bridge("podnet", &SUBNETS, json!({}))
+}
+
+fn gateways() -> [IpAddr; 2] {
+    GATEWAYS.map(|gateway| gateway.parse().unwrap())
+}
+
+fn addresses(place: &Place) -> [IpAddr; 2] {
+    [place.ipv4("eth0"), place.ipv6("eth0")]
+}
+
+/// Whoever asks shows `expected` to a server at `address` of `server`, by UDP and by TCP.
+fn assert_seen_as(client: &Place, server: &Place, address: IpAddr, expected: IpAddr) {
+    let server = Echo::start(server, address, 7);
+    for seen in [
+        ask_udp(client, server.address()),
+        ask_tcp(client, server.address()),
+    ] {
+        assert_eq!(seen.unwrap().ip(), expected, "asking {address}");
+    }
+}
+
+#[test]
+fn pods_of_one_bridge_reach_each_other_with_the_first_packet() {
+    let node = Node::new();
+    let runner = Runner::new(&node);
+    let a = runner.attach(&network(), &node);
+    let b = runner.attach(&network(), &node);
+    for (from, to) in addresses(&a).into_iter().zip(addresses(&b)) {
+        assert!(ping(&a, to, PATIENCE), "{to}");
+        assert_seen_as(&a, &b, to, from);
+        assert_seen_as(&b, &a, from, to);
+    }
+}
+
+#[test]
+fn pod_and_host_reach_each_other() {
+    let node = Node::new();
+    let _outside = Outside::new(&node, 1500);
+    let pod = Runner::new(&node).attach(&network(), &node);
+    let own = [Outside::NODE_V4, Outside::NODE_V6];
+    for ((pod_address, gateway), own) in addresses(&pod).into_iter().zip(gateways()).zip(own) {
+        assert!(ping(&node, pod_address, PATIENCE), "{pod_address}");
+        assert_seen_as(&node, &pod, pod_address, gateway);
+        assert_seen_as(&pod, &node, gateway, pod_address);
+        // The host's other addresses are the pod's to reach, too, and not as outside ones.
+        assert_seen_as(&pod, &node, own, pod_address);
+    }
+}
+
+#[test]
+fn pods_of_the_other_family_alone_are_served_as_well() {
+    for subnet in SUBNETS {
+        let node = Node::new();
+        let runner = Runner::new(&node);
+        let network = Network::of_bridge("single", &[subnet], json!({"ipMasq": true}));
+        let (a, b) = (
+            runner.attach(&network, &node),
+            runner.attach(&network, &node),
+        );
+        let to = b.addresses("eth0")[0].ip();
+        assert_eq!(b.addresses("eth0").len(), 1);
+        assert!(ping(&a, to, PATIENCE), "{to}");
+        assert!(ping(&node, to, PATIENCE), "{to}");
+        runner.check(&network, &a, "eth0").unwrap();
+    }
+}
+
+/// A first packet from beyond the node needs neighbour discovery by the bridge's own link-local
+/// address: that one, too, must be ready when ADD returns.
+#[test]
+fn outside_reaches_a_pod_with_the_first_packet() {
+    let node = Node::new();
+    let outside = Outside::new(&node, 1500);
+    for subnet in SUBNETS {
+        outside.add_route_back(subnet.parse().unwrap());
+    }
+    let pod = Runner::new(&node).attach(&network(), &node);
+    for address in addresses(&pod).into_iter().rev() {
+        let moment = std::time::Duration::from_millis(500);
+        assert!(ping(&outside, address, moment), "{address}");
+    }
+    assert!(!flows(&node).iter().any(|flow| flow.is_translated()));
+}
+
+#[test]
+fn a_pod_reaches_outside_with_its_own_address_without_masquerade() {
+    let node = Node::new();
+    let outside = Outside::new(&node, 1500);
+    for subnet in SUBNETS {
+        outside.add_route_back(subnet.parse().unwrap());
+    }
+    let pod = Runner::new(&node).attach(&network(), &node);
+    for (server, own) in [Outside::V4, Outside::V6].into_iter().zip(addresses(&pod)) {
+        assert_seen_as(&pod, &outside, server, own);
+    }
+}
+
+/// An address that another pod had a moment ago: who talked to that one finds the new one at once.
+#[test]
+fn a_new_pod_with_a_used_address_is_announced() {
+    let node = Node::new();
+    let capable = json!({"capabilities": {"ips": true}});
+    let network = Network::of_bridge("podnet", &SUBNETS, capable);
+    let ips = json!(["10.88.0.40", "fd00:88::40"]);
+    let fixed = |runner: Runner| runner.with_capability("ips", ips.clone());
+    let runner = Runner::new(&node);
+    let neighbour = runner.attach(&network, &node);
+    let first = fixed(Runner::new(&node)).attach(&network, &node);
+    for address in addresses(&first) {
+        assert!(ping(&neighbour, address, PATIENCE), "{address}");
+        assert!(ping(&node, address, PATIENCE), "{address}");
+    }
+    runner.del(&network, &first, "eth0").unwrap();
+    let second = fixed(Runner::new(&node)).attach(&network, &node);
+    assert_ne!(addresses(&second), addresses(&neighbour));
+    for address in addresses(&second) {
+        assert!(
+            ping(&neighbour, address, PATIENCE),
+            "neighbour to {address}"
+        );
+        assert!(ping(&node, address, PATIENCE), "host to {address}");
+    }
+}

@@ -5,7 +5,7 @@
 //! look at the ruleset, and re-declaring a chain costs as much as a deletion does.
 
 use crate::comment;
-use crate::object::{Element, Family, Hook, Set, Table, Values};
+use crate::object::{Element, Family, Hook, Set, Table, Value, Values};
 use crate::rule::Rule;
 use crate::uapi::{SUBSYSTEM, attribute as nfta, verb};
 use crate::wire::{ACK, APPEND, CREATE, EXCLUSIVE, Header, NOT_RECURSIVE, Writer};
@@ -84,11 +84,14 @@ impl Batch {
             w.number(nfta::SET_KEY_LENGTH, set.key.length);
             w.number(nfta::SET_ID, id + 1);
             w.bytes(nfta::SET_USER_DATA, &comment::byte_order(set.key.order));
-            if set.values == Values::Verdicts {
-                w.number(nfta::SET_FLAGS, FLAG_MAP);
-                w.number(nfta::SET_DATA_TYPE, TYPE_VERDICT);
-                w.number(nfta::SET_DATA_LENGTH, 0);
-            }
+            let (kind, length) = match set.values {
+                Values::None => return,
+                Values::Verdicts => (TYPE_VERDICT, 0),
+                Values::Of(values) => (values.number, values.length),
+            };
+            w.number(nfta::SET_FLAGS, FLAG_MAP);
+            w.number(nfta::SET_DATA_TYPE, kind);
+            w.number(nfta::SET_DATA_LENGTH, length);
         });
     }
 
@@ -98,23 +101,10 @@ impl Batch {
             Some(comment) => format!("add element \"{comment}\" to set {set} of {table}"),
             None => format!("add an element to set {set} of {table}"),
         };
-        self.push(
-            verb::NEW_ELEMENT,
-            CREATE | EXCLUSIVE,
-            table.family,
-            wish,
-            |w| {
-                element_of(w, table, set, |w| {
-                    write_key(w, &element.key);
-                    if let Some(verdict) = &element.verdict {
-                        w.nested(nfta::ELEMENT_DATA, |w| verdict.write(w));
-                    }
-                    if let Some(text) = &element.comment {
-                        w.bytes(nfta::ELEMENT_USER_DATA, &comment::encode(text));
-                    }
-                });
-            },
-        );
+        let flags = CREATE | EXCLUSIVE;
+        self.push(verb::NEW_ELEMENT, flags, table.family, wish, |w| {
+            element_of(w, table, set, |w| write_element(w, element));
+        });
     }
 
     /// `add rule`: behind the chain's other rules.
@@ -264,4 +254,18 @@ pub(crate) fn element_of(
 
 pub(crate) fn write_key(w: &mut Writer, key: &[u8]) {
     w.nested(nfta::ELEMENT_KEY, |w| w.bytes(nfta::DATA_VALUE, key));
+}
+
+fn write_element(w: &mut Writer, element: &Element) {
+    write_key(w, &element.key);
+    match &element.value {
+        Some(Value::Verdict(verdict)) => w.nested(nfta::ELEMENT_DATA, |w| verdict.write(w)),
+        Some(Value::Bytes(bytes)) => {
+            w.nested(nfta::ELEMENT_DATA, |w| w.bytes(nfta::DATA_VALUE, bytes));
+        }
+        None => {}
+    }
+    if let Some(text) = &element.comment {
+        w.bytes(nfta::ELEMENT_USER_DATA, &comment::encode(text));
+    }
 }

@@ -24,6 +24,6 @@ mod wire;
 pub use batch::Batch;
 pub use error::Error;
 pub use expr::{Base, Expr, Found, Meta, Register};
-pub use object::{Element, Family, Hook, KeyType, Set, Table, Values, Verdict};
+pub use object::{DataType, Element, Family, Hook, Set, Table, Value, Values, Verdict};
 pub use rule::{End, Installed, Protocol, Rule};
 pub use socket::Nft;

@@ -62,9 +62,9 @@ impl Hook {
     };
 }
 
-/// The type of a set's key: what nft(8) shows it as, and its length.
+/// The type of a set's keys or values: what nft(8) shows them as, and their length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyType {
+pub struct DataType {
     /// nft's number for the type; a concatenation holds six bits for each part.
     pub(crate) number: u32,
     /// Bytes; each part of a concatenation is padded to four.
@@ -81,22 +81,22 @@ pub(crate) enum ByteOrder {
     Network = 2,
 }
 
-impl KeyType {
+impl DataType {
     /// `ipv4_addr`.
-    pub const IPV4: KeyType = KeyType::of(7, 4, ByteOrder::Network);
+    pub const IPV4: DataType = DataType::of(7, 4, ByteOrder::Network);
     /// `ipv6_addr`.
-    pub const IPV6: KeyType = KeyType::of(8, 16, ByteOrder::Network);
+    pub const IPV6: DataType = DataType::of(8, 16, ByteOrder::Network);
     /// `ether_addr`.
-    pub const MAC: KeyType = KeyType::of(9, 6, ByteOrder::Network);
+    pub const MAC: DataType = DataType::of(9, 6, ByteOrder::Network);
     /// `inet_proto`.
-    pub const PROTOCOL: KeyType = KeyType::of(12, 1, ByteOrder::Network);
+    pub const PROTOCOL: DataType = DataType::of(12, 1, ByteOrder::Network);
     /// `inet_service`.
-    pub const PORT: KeyType = KeyType::of(13, 2, ByteOrder::Network);
+    pub const PORT: DataType = DataType::of(13, 2, ByteOrder::Network);
     /// `ifname`.
-    pub const INTERFACE: KeyType = KeyType::of(41, 16, ByteOrder::Host);
+    pub const INTERFACE: DataType = DataType::of(41, 16, ByteOrder::Host);
 
-    const fn of(number: u32, length: u32, order: ByteOrder) -> KeyType {
-        KeyType {
+    const fn of(number: u32, length: u32, order: ByteOrder) -> DataType {
+        DataType {
             number,
             length,
             order,
@@ -104,9 +104,9 @@ impl KeyType {
     }
 
     /// `self . next`: both parts together as one key.
-    pub const fn and(self, next: KeyType) -> KeyType {
+    pub const fn and(self, next: DataType) -> DataType {
         let length = self.length.next_multiple_of(4) + next.length.next_multiple_of(4);
-        KeyType::of(self.number << 6 | next.number, length, ByteOrder::Network)
+        DataType::of(self.number << 6 | next.number, length, ByteOrder::Network)
     }
 }
 
@@ -117,6 +117,8 @@ pub enum Values {
     None,
     /// Verdicts: a verdict map.
     Verdicts,
+    /// Values of a type: a map.
+    Of(DataType),
 }
 
 /// A named set or map of a table.
@@ -125,7 +127,7 @@ pub struct Set<'a> {
     /// Its name, unique in the table.
     pub name: &'a str,
     /// The type of its keys.
-    pub key: KeyType,
+    pub key: DataType,
     /// What the keys lead to.
     pub values: Values,
 }
@@ -150,8 +152,17 @@ pub enum Verdict {
 pub struct Element {
     /// The key, as the packet carries it; the parts of a concatenation padded to four bytes each.
     pub key: Vec<u8>,
-    /// Where the key leads, in a verdict map.
-    pub verdict: Option<Verdict>,
+    /// Where the key leads, in a map.
+    pub value: Option<Value>,
     /// What operators read beside it.
     pub comment: Option<String>,
+}
+
+/// What a map holds for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// In a verdict map.
+    Verdict(Verdict),
+    /// In another map; laid out as a key is.
+    Bytes(Vec<u8>),
 }

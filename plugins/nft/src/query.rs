@@ -4,7 +4,7 @@
 use crate::batch::{element_of, write_key};
 use crate::comment;
 use crate::error::Error;
-use crate::object::{Element, Table, Verdict};
+use crate::object::{Element, Table, Value, Verdict};
 use crate::rule::Installed;
 use crate::socket::{Nft, Question};
 use crate::uapi::{attribute as nfta, verb};
@@ -123,8 +123,15 @@ fn read_elements(attributes: &[u8]) -> impl Iterator<Item = Element> {
         let key = wire::find(wire::find(element, nfta::ELEMENT_KEY)?, nfta::DATA_VALUE)?;
         Some(Element {
             key: key.to_vec(),
-            verdict: wire::find(element, nfta::ELEMENT_DATA).and_then(Verdict::read),
+            value: wire::find(element, nfta::ELEMENT_DATA).and_then(read_value),
             comment: wire::find(element, nfta::ELEMENT_USER_DATA).and_then(comment::decode),
         })
     })
+}
+
+fn read_value(value: &[u8]) -> Option<Value> {
+    match wire::find(value, nfta::DATA_VALUE) {
+        Some(bytes) => Some(Value::Bytes(bytes.to_vec())),
+        None => Verdict::read(value).map(Value::Verdict),
+    }
 }

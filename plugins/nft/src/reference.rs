@@ -95,14 +95,3 @@ fn unlink(
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_the_go_plugins() {
-        // SHA-512("podnet"), SHA-512("eth0:c1")
-        assert_eq!(masquerade_comment("podnet", "c1", "eth0").len(), 33);
-    }
-}

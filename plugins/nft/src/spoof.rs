@@ -16,7 +16,7 @@
 //! The comment keeps what the end of the attachment needs: its port's name alone is known then.
 
 use crate::{
-    Base, Batch, Element, Error, Expr, Family, Found, Hook, Installed, KeyType, Meta, Nft,
+    Base, Batch, DataType, Element, Error, Expr, Family, Found, Hook, Installed, Meta, Nft,
     Register, Rule, Set, Table, Values, Verdict, comment,
 };
 
@@ -27,12 +27,12 @@ const TABLE: Table<'static> = Table {
 const CHAIN: &str = "prerouting";
 const GUARDED: Set<'static> = Set {
     name: "guarded",
-    key: KeyType::INTERFACE,
+    key: DataType::INTERFACE,
     values: Values::None,
 };
 const SOURCES: Set<'static> = Set {
     name: "sources",
-    key: KeyType::INTERFACE.and(KeyType::MAC),
+    key: DataType::INTERFACE.and(DataType::MAC),
     values: Values::None,
 };
 /// `IFNAMSIZ`: the length of an interface's name as a key, with the zeros behind it.
@@ -212,7 +212,7 @@ fn elements(network: &str, port: &str, mac: [u8; 6]) -> [Element; 2] {
     let comment = format!("{} {}", comment::label(network), text(mac));
     let element = |key, comment| Element {
         key,
-        verdict: None,
+        value: None,
         comment,
     };
     [

@@ -97,7 +97,7 @@ fn add_pod(
             TABLE,
             peers,
             &Element {
-                verdict: None,
+                value: None,
                 ..element.clone()
             },
         );

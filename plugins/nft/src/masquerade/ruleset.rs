@@ -8,8 +8,8 @@ use ipnetwork::IpNetwork;
 use crate::comment;
 use crate::rule::octets;
 use crate::{
-    Element, End, Expr, Family, Found, Hook, Installed, KeyType, Protocol, Rule, Set, Table,
-    Values, Verdict,
+    DataType, Element, End, Expr, Family, Found, Hook, Installed, Protocol, Rule, Set, Table,
+    Value, Values, Verdict,
 };
 
 pub(super) const TABLE: Table<'static> = Table {
@@ -26,22 +26,22 @@ const NETWORK_CHAIN: &str = "masq-";
 pub(super) const SETS: [Set<'static>; 4] = [
     Set {
         name: pods(Protocol::V4),
-        key: KeyType::IPV4,
+        key: DataType::IPV4,
         values: Values::Verdicts,
     },
     Set {
         name: pods(Protocol::V6),
-        key: KeyType::IPV6,
+        key: DataType::IPV6,
         values: Values::Verdicts,
     },
     Set {
         name: peers(Protocol::V4),
-        key: KeyType::IPV4,
+        key: DataType::IPV4,
         values: Values::None,
     },
     Set {
         name: peers(Protocol::V6),
-        key: KeyType::IPV6,
+        key: DataType::IPV6,
         values: Values::None,
     },
 ];
@@ -138,7 +138,7 @@ pub(super) fn pod(address: IpAddr, verdict: Verdict, comment: &str) -> Element {
     let comment = Some(comment.to_owned());
     Element {
         key: octets(address),
-        verdict: Some(verdict),
+        value: Some(Value::Verdict(verdict)),
         comment,
     }
 }

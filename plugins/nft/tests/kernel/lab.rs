@@ -33,12 +33,18 @@ pub(crate) fn networks<const N: usize>(texts: [&str; N]) -> [IpNetwork; N] {
     texts.map(|text| text.parse().expect("a network"))
 }
 
-pub(crate) const INET: Table<'static> = Table { family: Family::Inet, name: "podwire" };
+pub(crate) const INET: Table<'static> = Table {
+    family: Family::Inet,
+    name: "podwire",
+};
 
 /// The comments of a chain's rules, `-` where a rule has none.
 pub(crate) fn comments(nft: &mut Nft, chain: &str) -> Vec<String> {
     let rules = nft.rules(INET, Some(chain)).expect("the rules");
-    rules.into_iter().map(|rule| rule.comment.unwrap_or_else(|| "-".to_owned())).collect()
+    rules
+        .into_iter()
+        .map(|rule| rule.comment.unwrap_or_else(|| "-".to_owned()))
+        .collect()
 }
 
 /// A network namespace that lives as long as the value and its sockets.
@@ -52,11 +58,7 @@ impl Ns {
             File::open("/proc/thread-self/ns/net").expect("the namespace's file")
         };
         let ns = Ns(std::thread::spawn(make).join().expect("a thread"));
-        ns.run(|| {
-            change_link("lo", None);
-            // While its link-local address is tentative, a node asks for no neighbour.
-            std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0").expect("no DAD");
-        });
+        ns.run(|| change_link("lo", None));
         ns
     }
 
@@ -79,7 +81,8 @@ impl Ns {
     pub(crate) fn connect(&self, name: &str, other: &Ns, peer: &str) {
         let mut far = LinkMessage::default();
         far.attributes.push(LinkAttribute::IfName(peer.to_owned()));
-        far.attributes.push(LinkAttribute::NetNsFd(other.0.as_raw_fd()));
+        far.attributes
+            .push(LinkAttribute::NetNsFd(other.0.as_raw_fd()));
         let mut link = new_link(name, InfoKind::Veth);
         if let Some(LinkAttribute::LinkInfo(kind)) = link.attributes.last_mut() {
             kind.push(LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(far))));
@@ -94,7 +97,10 @@ impl Ns {
     /// `ip link add NAME type bridge`, with its ports.
     pub(crate) fn bridge(&self, name: &str, ports: &[&str]) {
         self.run(|| {
-            request(RouteNetlinkMessage::NewLink(new_link(name, InfoKind::Bridge)));
+            request(RouteNetlinkMessage::NewLink(new_link(
+                name,
+                InfoKind::Bridge,
+            )));
             change_link(name, None);
             for port in ports {
                 change_link(port, Some(LinkAttribute::Controller(index(name))));
@@ -114,8 +120,10 @@ impl Ns {
         message.header.family = family(network.ip());
         message.header.prefix_len = network.prefix();
         message.header.flags = AddressHeaderFlags::Nodad;
-        message.attributes =
-            vec![AddressAttribute::Local(network.ip()), AddressAttribute::Address(network.ip())];
+        message.attributes = vec![
+            AddressAttribute::Local(network.ip()),
+            AddressAttribute::Address(network.ip()),
+        ];
         self.run(|| {
             message.header.index = index(name);
             request(RouteNetlinkMessage::NewAddress(message));
@@ -158,22 +166,39 @@ impl Ns {
     }
 
     /// Sends a datagram from one of this namespace's addresses: the source that the server sees,
-    /// or `None` if nothing arrives.
+    /// or `None` if nothing arrives in seconds. (A node asks for no IPv6 neighbour before its own
+    /// link-local address is known to be unique, which takes one to two.)
     pub(crate) fn seen_by(&self, from: &str, server: &UdpSocket) -> Option<SocketAddr> {
+        self.seen_within(Duration::from_secs(5), from, server)
+    }
+
+    /// The same with a short limit, for what is not to arrive.
+    pub(crate) fn reaches(&self, from: &str, server: &UdpSocket) -> bool {
+        self.seen_within(Duration::from_millis(500), from, server)
+            .is_some()
+    }
+
+    fn seen_within(&self, limit: Duration, from: &str, server: &UdpSocket) -> Option<SocketAddr> {
         let from: IpAddr = from.parse().expect("an address");
         let to = server.local_addr().expect("the server's address");
-        let limit = Some(Duration::from_millis(500));
-        server.set_read_timeout(limit).expect("a limit");
+        server.set_read_timeout(Some(limit)).expect("a limit");
         self.run(|| {
             let client = UdpSocket::bind((from, 0)).expect("a client");
             client.send_to(b"who am I", to).expect("to send");
         });
-        server.recv_from(&mut [0; 16]).ok().map(|(_, source)| source)
+        server
+            .recv_from(&mut [0; 16])
+            .ok()
+            .map(|(_, source)| source)
     }
 }
 
 fn family(address: IpAddr) -> AddressFamily {
-    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+    if address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    }
 }
 
 fn index(name: &str) -> u32 {
@@ -183,7 +208,8 @@ fn index(name: &str) -> u32 {
 fn new_link(name: &str, kind: InfoKind) -> LinkMessage {
     let mut link = LinkMessage::default();
     link.attributes.push(LinkAttribute::IfName(name.to_owned()));
-    link.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+    link.attributes
+        .push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
     link
 }
 
@@ -209,6 +235,8 @@ fn request(message: RouteNetlinkMessage) {
     socket.send(&buffer, 0).expect("to send a request");
     let (answer, _) = socket.recv_from_full().expect("an answer");
     let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer).expect("an answer");
-    let NetlinkPayload::Error(outcome) = answer.payload else { panic!("not an answer") };
+    let NetlinkPayload::Error(outcome) = answer.payload else {
+        panic!("not an answer")
+    };
     assert_eq!(outcome.code, None, "{message:?}");
 }

@@ -8,10 +8,10 @@ use nft::masquerade::{self, Masquerade};
 use crate::lab::{Ns, networks};
 
 /// A pod behind a node, and the world outside, which has routes back to the pods.
-struct Site {
-    pod: Ns,
-    node: Ns,
-    outside: Ns,
+pub(crate) struct Site {
+    pub(crate) pod: Ns,
+    pub(crate) node: Ns,
+    pub(crate) outside: Ns,
 }
 
 const POD: &str = "10.1.0.5";
@@ -25,7 +25,7 @@ const EXEMPT: &str = "198.51.100.2";
 const CLUSTER: &str = "10.1.200.2";
 
 impl Site {
-    fn new() -> Site {
+    pub(crate) fn new() -> Site {
         let (pod, node, outside) = (Ns::new(), Ns::new(), Ns::new());
         node.connect("vethpod", &pod, "eth0");
         node.connect("uplink", &outside, "eth0");
@@ -36,7 +36,9 @@ impl Site {
             (&outside, "eth0", ["192.0.2.2/24", "2001:db8::2/64"]),
             (&outside, "lo", ["198.51.100.2/32", "10.1.200.2/32"]),
         ] {
-            addresses.map(|address| ns.address(link, address));
+            addresses
+                .iter()
+                .for_each(|address| ns.address(link, address));
         }
         node.forward();
         pod.route("0.0.0.0/0", "10.1.0.1");
@@ -58,10 +60,18 @@ impl Site {
 
 fn ensure(site: &Site, network: &str, owner: &str, addresses: &[&str], exempt: &[&str]) {
     let parse = |texts: &[&str]| -> Vec<_> {
-        texts.iter().map(|text| text.parse().expect("a network")).collect()
+        texts
+            .iter()
+            .map(|text| text.parse().expect("a network"))
+            .collect()
     };
     let (addresses, exempt) = (parse(addresses), parse(exempt));
-    let wish = Masquerade { network, owner, addresses: &addresses, exempt: &exempt };
+    let wish = Masquerade {
+        network,
+        owner,
+        addresses: &addresses,
+        exempt: &exempt,
+    };
     masquerade::ensure(&mut site.node.nft(), &wish).expect("to masquerade");
 }
 
@@ -70,7 +80,13 @@ fn a_pod_reaches_the_world_by_the_nodes_address() {
     let site = Site::new();
     assert_eq!(site.source(POD, WORLD), POD);
     assert_eq!(site.source(POD6, WORLD6), POD6);
-    ensure(&site, "podnet", "vethpod", &["10.1.0.5/24", "fd00:1::5/64"], &["198.51.100.0/24"]);
+    ensure(
+        &site,
+        "podnet",
+        "vethpod",
+        &["10.1.0.5/24", "fd00:1::5/64"],
+        &["198.51.100.0/24"],
+    );
     assert_eq!(site.source(POD, WORLD), NODE);
     assert_eq!(site.source(POD6, WORLD6), NODE6);
     assert_eq!(site.source(POD, EXEMPT), POD);
@@ -82,8 +98,12 @@ fn a_source_port_is_not_kept() {
     ensure(&site, "podnet", "vethpod", &["10.1.0.5/24"], &[]);
     let server = site.outside.server(WORLD);
     let kept = (0..8).filter(|_| {
-        let client = site.pod.run(|| std::net::UdpSocket::bind((POD, 0)).expect("a client"));
-        client.send_to(b"x", server.local_addr().expect("an address")).expect("to send");
+        let client = site
+            .pod
+            .run(|| std::net::UdpSocket::bind((POD, 0)).expect("a client"));
+        client
+            .send_to(b"x", server.local_addr().expect("an address"))
+            .expect("to send");
         let (_, seen) = server.recv_from(&mut [0; 8]).expect("a datagram");
         seen.port() == client.local_addr().expect("an address").port()
     });
@@ -95,8 +115,12 @@ fn an_answer_finds_the_pod() {
     let site = Site::new();
     ensure(&site, "podnet", "vethpod", &["10.1.0.5/24"], &[]);
     let server = site.outside.server(WORLD);
-    let client = site.pod.run(|| std::net::UdpSocket::bind((POD, 0)).expect("a client"));
-    client.send_to(b"question", server.local_addr().expect("an address")).expect("to send");
+    let client = site
+        .pod
+        .run(|| std::net::UdpSocket::bind((POD, 0)).expect("a client"));
+    client
+        .send_to(b"question", server.local_addr().expect("an address"))
+        .expect("to send");
     let (_, seen): (_, SocketAddr) = server.recv_from(&mut [0; 8]).expect("a question");
     server.send_to(b"answer", seen).expect("to answer");
     let (_, from) = client.recv_from(&mut [0; 8]).expect("an answer");
@@ -127,7 +151,13 @@ fn a_changed_configuration_acts() {
     let site = Site::new();
     ensure(&site, "podnet", "vethpod", &["10.1.0.5/24"], &[]);
     assert_eq!(site.source(POD, EXEMPT), NODE);
-    ensure(&site, "podnet", "vethpod", &["10.1.0.5/24"], &["198.51.100.0/23"]);
+    ensure(
+        &site,
+        "podnet",
+        "vethpod",
+        &["10.1.0.5/24"],
+        &["198.51.100.0/23"],
+    );
     assert_eq!(site.source(POD, EXEMPT), POD);
     ensure(&site, "podnet", "vethpod", &["10.1.0.5/24"], &["0.0.0.0/0"]);
     assert_eq!(site.source(POD, WORLD), POD);
@@ -138,7 +168,13 @@ fn a_changed_configuration_acts() {
 #[test]
 fn a_pod_without_a_subnet_is_served_singly() {
     let site = Site::new();
-    ensure(&site, "podnet", "vethpod", &["10.1.0.5/32", "fd00:1::5/128"], &[]);
+    ensure(
+        &site,
+        "podnet",
+        "vethpod",
+        &["10.1.0.5/32", "fd00:1::5/128"],
+        &[],
+    );
     assert_eq!(site.source(POD, WORLD), NODE);
     assert_eq!(site.source(POD6, WORLD6), NODE6);
     // A second single pod, here played by the world, is reached untranslated.
@@ -166,7 +202,13 @@ fn a_pod_of_an_unmasqueraded_network_keeps_its_address() {
 fn a_shared_subnet_serves_each_network_by_its_own_exemptions() {
     let site = Site::new();
     ensure(&site, "first", "vetho", &["10.1.0.9/24"], &[]);
-    ensure(&site, "second", "vethpod", &["10.1.0.5/24"], &["198.51.100.0/24"]);
+    ensure(
+        &site,
+        "second",
+        "vethpod",
+        &["10.1.0.5/24"],
+        &["198.51.100.0/24"],
+    );
     assert_eq!(site.source(POD, WORLD), NODE);
     assert_eq!(site.source(POD, EXEMPT), POD);
 }
@@ -174,7 +216,13 @@ fn a_shared_subnet_serves_each_network_by_its_own_exemptions() {
 #[test]
 fn nothing_is_translated_once_all_is_taken_back() {
     let site = Site::new();
-    ensure(&site, "podnet", "vethpod", &["10.1.0.5/24", "fd00:1::5/64"], &[]);
+    ensure(
+        &site,
+        "podnet",
+        "vethpod",
+        &["10.1.0.5/24", "fd00:1::5/64"],
+        &[],
+    );
     masquerade::collect(&mut site.node.nft(), "podnet", &[]).expect("to collect");
     assert_eq!(site.source(POD, WORLD), POD);
     assert_eq!(site.source(POD6, WORLD6), POD6);

@@ -5,28 +5,44 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 use nft::masquerade::{self, Masquerade};
-use nft::{Element, Nft, Verdict};
+use nft::{Element, Nft, Value, Verdict};
 
 use crate::lab::{INET, comments, isolated, networks};
 
 fn ensure(nft: &mut Nft, network: &str, owner: &str, addresses: &[IpNetwork]) {
-    let wish = Masquerade { network, owner, addresses, exempt: &[] };
+    let wish = Masquerade {
+        network,
+        owner,
+        addresses,
+        exempt: &[],
+    };
     masquerade::ensure(nft, &wish).unwrap();
     assert_eq!(masquerade::missing(nft, &wish).unwrap(), [""; 0]);
 }
 
 /// The element of an IPv4 address: its verdict and its comment.
 fn pod(nft: &mut Nft, address: &str) -> Option<(Verdict, String)> {
-    let IpAddr::V4(address) = address.parse().unwrap() else { panic!("an IPv4 address") };
+    let IpAddr::V4(address) = address.parse().unwrap() else {
+        panic!("an IPv4 address")
+    };
     let as_source = nft.element(INET, "pods4", &address.octets()).unwrap();
     let as_destination = nft.element(INET, "peers4", &address.octets()).unwrap();
     let comment = |element: &Element| element.comment.clone().unwrap();
-    assert_eq!(as_source.as_ref().map(comment), as_destination.as_ref().map(comment));
-    as_source.map(|element| (element.verdict.clone().unwrap(), comment(&element)))
+    assert_eq!(
+        as_source.as_ref().map(comment),
+        as_destination.as_ref().map(comment)
+    );
+    as_source.map(|element| match &element.value {
+        Some(Value::Verdict(verdict)) => (verdict.clone(), comment(&element)),
+        other => panic!("{other:?}"),
+    })
 }
 
 fn goto(network: &str, owner: &str) -> Option<(Verdict, String)> {
-    Some((Verdict::Goto(format!("masq-{network}")), format!("{network} {owner}")))
+    Some((
+        Verdict::Goto(format!("masq-{network}")),
+        format!("{network} {owner}"),
+    ))
 }
 
 #[test]
@@ -38,9 +54,16 @@ fn the_second_network_on_a_subnet_has_its_pods_served_singly() {
     assert_eq!(pod(&mut nft, "10.1.0.5"), None);
     assert_eq!(pod(&mut nft, "10.1.7.6"), goto("second", "veth2"));
     assert_eq!(pod(&mut nft, "10.9.0.7"), goto("third", "veth3"));
-    assert_eq!(comments(&mut nft, "postrouting")[4..], ["first 10.1.0.0/16"]);
+    assert_eq!(
+        comments(&mut nft, "postrouting")[4..],
+        ["first 10.1.0.0/16"]
+    );
     // Both subnets are exempt all the same.
-    let exempt = ["first 10.1.0.0/16", "second 10.1.7.0/24", "third 10.0.0.0/8"];
+    let exempt = [
+        "first 10.1.0.0/16",
+        "second 10.1.7.0/24",
+        "third 10.0.0.0/8",
+    ];
     assert_eq!(comments(&mut nft, "exempt")[2..], exempt);
 }
 
@@ -53,7 +76,10 @@ fn the_second_network_gets_its_rule_when_the_first_is_gone() {
     assert_eq!(pod(&mut nft, "10.1.0.6"), goto("second", "veth2"));
     ensure(&mut nft, "second", "veth3", &networks(["10.1.0.7/16"]));
     assert_eq!(pod(&mut nft, "10.1.0.7"), None);
-    assert_eq!(comments(&mut nft, "postrouting")[4..], ["second 10.1.0.0/16"]);
+    assert_eq!(
+        comments(&mut nft, "postrouting")[4..],
+        ["second 10.1.0.0/16"]
+    );
     masquerade::release(&mut nft, "second", "veth2").unwrap();
     assert_eq!(pod(&mut nft, "10.1.0.6"), None);
     masquerade::collect(&mut nft, "second", &[]).unwrap();
@@ -63,7 +89,12 @@ fn the_second_network_gets_its_rule_when_the_first_is_gone() {
 #[test]
 fn release_takes_the_attachments_own_elements_only() {
     let mut nft = isolated();
-    ensure(&mut nft, "podnet", "veth1", &networks(["10.1.0.5/32", "10.1.0.6/32"]));
+    ensure(
+        &mut nft,
+        "podnet",
+        "veth1",
+        &networks(["10.1.0.5/32", "10.1.0.6/32"]),
+    );
     ensure(&mut nft, "podnet", "veth11", &networks(["10.1.0.7/32"]));
     ensure(&mut nft, "other", "veth1", &networks(["10.1.0.8/32"]));
     masquerade::release(&mut nft, "podnet", "veth1").unwrap();
@@ -77,7 +108,12 @@ fn release_takes_the_attachments_own_elements_only() {
 #[test]
 fn gc_takes_the_networks_invalid_attachments_only() {
     let mut nft = isolated();
-    ensure(&mut nft, "podnet", "veth1", &networks(["10.1.0.5/32", "fd00::5/128"]));
+    ensure(
+        &mut nft,
+        "podnet",
+        "veth1",
+        &networks(["10.1.0.5/32", "fd00::5/128"]),
+    );
     ensure(&mut nft, "podnet", "veth2", &networks(["10.1.0.6/32"]));
     ensure(&mut nft, "other", "veth3", &networks(["10.1.0.7/32"]));
     masquerade::collect(&mut nft, "podnet", &["veth2".to_owned()]).unwrap();
@@ -90,8 +126,9 @@ fn gc_takes_the_networks_invalid_attachments_only() {
 #[test]
 fn gc_of_a_thousand_attachments_leaves_nothing() {
     let mut nft = isolated();
-    let addresses: Vec<IpNetwork> =
-        (0..1200).map(|i| format!("10.1.{}.{}/32", i / 250, i % 250).parse().unwrap()).collect();
+    let addresses: Vec<IpNetwork> = (0..1200)
+        .map(|i| format!("10.1.{}.{}/32", i / 250, i % 250).parse().unwrap())
+        .collect();
     for part in addresses.chunks(400) {
         ensure(&mut nft, "podnet", "veth1", part);
     }
@@ -104,7 +141,10 @@ fn a_new_attachment_takes_its_address_over_from_what_was_left_behind() {
     let mut nft = isolated();
     ensure(&mut nft, "podnet", "veth1", &networks(["10.1.0.5/16"]));
     masquerade::exclude(&mut nft, "plain", "vethold", &networks(["10.1.0.6/16"])).unwrap();
-    assert_eq!(pod(&mut nft, "10.1.0.6"), Some((Verdict::Accept, "plain vethold".to_owned())));
+    assert_eq!(
+        pod(&mut nft, "10.1.0.6"),
+        Some((Verdict::Accept, "plain vethold".to_owned()))
+    );
     ensure(&mut nft, "podnet", "veth2", &networks(["10.1.0.6/16"]));
     assert_eq!(pod(&mut nft, "10.1.0.6"), None);
 
@@ -119,8 +159,12 @@ fn check_tells_whose_element_is_in_the_way() {
     let addresses = networks(["10.1.0.6/16"]);
     ensure(&mut nft, "podnet", "veth1", &addresses);
     masquerade::exclude(&mut nft, "plain", "vethold", &addresses).unwrap();
-    let wish =
-        Masquerade { network: "podnet", owner: "veth1", addresses: &addresses, exempt: &[] };
+    let wish = Masquerade {
+        network: "podnet",
+        owner: "veth1",
+        addresses: &addresses,
+        exempt: &[],
+    };
     let lacks = masquerade::missing(&mut nft, &wish).unwrap();
     let sentence =
         "map pods4 of table inet podwire treats 10.1.0.6 as that of another: \"plain vethold\"";
@@ -138,7 +182,10 @@ fn an_unmasqueraded_attachment_changes_nothing_unless_it_is_covered() {
     assert!(nft.elements(INET, "pods4").unwrap().is_empty());
     ensure(&mut nft, "podnet", "veth1", &networks(["10.1.0.5/24"]));
     masquerade::exclude(&mut nft, "plain", "veth2", &addresses).unwrap();
-    assert_eq!(pod(&mut nft, "10.1.0.6"), Some((Verdict::Accept, "plain veth2".to_owned())));
+    assert_eq!(
+        pod(&mut nft, "10.1.0.6"),
+        Some((Verdict::Accept, "plain veth2".to_owned()))
+    );
     assert!(nft.elements(INET, "pods6").unwrap().is_empty());
     masquerade::release(&mut nft, "plain", "veth2").unwrap();
     assert_eq!(pod(&mut nft, "10.1.0.6"), None);

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, chdir, chroot};
 use serde_json::Value;
 
 use crate::place::Place;
@@ -64,9 +64,22 @@ impl Execution {
 
     /// Executes the plugin in a place and waits for its end.
     pub fn run(&self, place: &Place) -> Outcome {
+        place.run(|| self.run_here())
+    }
+
+    /// As [`Execution::run`], where the calling thread is.
+    pub fn run_here(&self) -> Outcome {
         let mut command = Command::new(&self.program);
-        command.env_clear().envs(&self.env);
-        place.run(|| finish(&mut command, &self.stdin))
+        finish(command.env_clear().envs(&self.env), &self.stdin)
+    }
+
+    /// As [`Execution::run`], with a directory of that place as the root of the file system.
+    pub fn run_in_root(&self, place: &Place, root: &Path) -> Outcome {
+        place.run(|| {
+            chroot(root).expect("root may change its root directory");
+            chdir("/").expect("there is a root directory");
+            self.run_here()
+        })
     }
 }
 

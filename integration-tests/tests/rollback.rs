@@ -157,7 +157,6 @@ fn a_firewall_table_that_refuses() {
         "add chain inet podwire postrouting { type filter hook postrouting priority 0 ; }",
         "add chain inet podwire exempt { type filter hook input priority 0 ; }",
         "add set inet podwire pods4 { type inet_service ; }",
-        "add chain bridge podwire prerouting { type filter hook output priority 0 ; }",
         "add set bridge podwire sources { type ether_addr ; }",
     ] {
         let node = Node::new();

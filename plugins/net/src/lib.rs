@@ -22,7 +22,7 @@ mod watch;
 pub use address::Address;
 pub use error::Error;
 pub use link::change::{LinkChange, PortChange};
-pub use link::create::{NewBridge, NewVeth, VethEnd};
+pub use link::create::{NewBridge, NewVeth, VethEnd, VethPair};
 pub use link::vlan::PortVlan;
 pub use link::{Kind, Link, Port};
 pub use mac::{Mac, MacParseError};

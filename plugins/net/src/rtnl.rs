@@ -10,8 +10,8 @@ use std::{fmt, io};
 
 use futures::{FutureExt, Stream};
 use netlink_packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
-    NetlinkMessage, NetlinkPayload, NlasIterator,
+    ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_ECHO,
+    NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::AsyncSocket;
@@ -88,6 +88,17 @@ impl Rtnl {
     /// Has the kernel carry out a request, with further `NLM_F_*` flags.
     pub(crate) fn change(&self, request: RouteNetlinkMessage, flags: u16) -> Result<(), Cause> {
         self.exchange(request, NLM_F_ACK | flags).map(drop)
+    }
+
+    /// The same, and what the kernel tells everybody of the change.
+    pub(crate) fn change_and_hear(
+        &self,
+        request: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
+        Ok(self
+            .exchange(request, NLM_F_ACK | NLM_F_ECHO | flags)?
+            .messages)
     }
 
     fn exchange(&self, request: RouteNetlinkMessage, flags: u16) -> Result<Answer, Cause> {

@@ -10,6 +10,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkMessage};
 use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth};
 
+use super::link_in;
 use crate::error::Cause;
 use crate::{Error, Mac, Netns, Rtnl};
 
@@ -56,6 +57,15 @@ pub struct VethEnd<'a> {
     pub alias: Option<&'a str>,
 }
 
+/// The interface indices of a new pair's ends, each in its own namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VethPair {
+    /// Of the end in the namespace of the [`Rtnl`] that made it.
+    pub host: u32,
+    /// Of the other end.
+    pub container: u32,
+}
+
 impl Rtnl {
     /// Makes a bridge that is up. Equal to `ip link add NAME address MAC up type
     /// bridge`.
@@ -95,15 +105,17 @@ impl Rtnl {
     /// # Errors
     /// [`Error::is_exists`] when either name is taken in its namespace. Nothing
     /// is left then.
-    pub fn create_veth(&self, new: &NewVeth<'_>) -> Result<(), Error> {
+    pub fn create_veth(&self, new: &NewVeth<'_>) -> Result<VethPair, Error> {
         let (host, container) = (new.host.name, new.container.name);
         let wish = || format!("cannot create the veth pair {host:?} and {container:?}");
-        self.create(veth(new))
+        let pair = self
+            .create_pair(new)
             .map_err(|cause| cause.during(wish()))?;
-        self.complete_host(&new.host)
+        self.complete_host(pair.host, &new.host)
             .map_err(|cause| cause.during(wish()))
-            .and_then(|()| self.complete_container(new))
-            .inspect_err(|_| self.discard(host))
+            .and_then(|()| self.complete_container(pair.container, new))
+            .inspect_err(|_| self.discard(host))?;
+        Ok(pair)
     }
 
     fn create(&self, message: LinkMessage) -> Result<(), Cause> {
@@ -113,19 +125,34 @@ impl Rtnl {
         )
     }
 
-    fn complete_host(&self, end: &VethEnd<'_>) -> Result<(), Cause> {
+    /// What the kernel tells of the new link has the indices. Asking it instead
+    /// would, right after a change of the carrier, take five times as long.
+    fn create_pair(&self, new: &NewVeth<'_>) -> Result<VethPair, Cause> {
+        let request = RouteNetlinkMessage::NewLink(veth(new));
+        let heard = self.change_and_hear(request, NLM_F_CREATE | NLM_F_EXCL)?;
+        let link = match heard.into_iter().find_map(link_in) {
+            Some(link) => Some(link),
+            // Kernels before 6.2 don't tell the one who asked.
+            None => self.link_named(new.host.name)?,
+        };
+        let indices = link.and_then(|link| Some((link.index, link.peer?)));
+        let (host, container) = indices.ok_or(Cause::Silent)?;
+        Ok(VethPair { host, container })
+    }
+
+    fn complete_host(&self, index: u32, end: &VethEnd<'_>) -> Result<(), Cause> {
         let Some(alias) = end.alias else {
             return Ok(());
         };
-        self.adjust(LinkUnspec::new_with_name(end.name).alias(alias).build())
+        self.adjust(LinkUnspec::new_with_index(index).alias(alias).build())
     }
 
-    fn complete_container(&self, new: &NewVeth<'_>) -> Result<(), Error> {
+    fn complete_container(&self, index: u32, new: &NewVeth<'_>) -> Result<(), Error> {
         let end = &new.container;
         if !end.up && end.master.is_none() && end.alias.is_none() {
             return Ok(());
         }
-        let mut link = LinkUnspec::new_with_name(end.name);
+        let mut link = LinkUnspec::new_with_index(index);
         if let Some(alias) = end.alias {
             link = link.alias(alias);
         }

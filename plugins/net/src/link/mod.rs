@@ -146,6 +146,14 @@ impl Rtnl {
         })
     }
 
+    fn link_named(&self, name: &str) -> Result<Option<Link>, Cause> {
+        let mut request = request();
+        request
+            .attributes
+            .push(LinkAttribute::IfName(name.to_owned()));
+        self.get_link(request)
+    }
+
     fn get_link(&self, request: LinkMessage) -> Result<Option<Link>, Cause> {
         match self.get(RouteNetlinkMessage::GetLink(request)) {
             Ok(messages) => match messages.into_iter().rev().find_map(link_in) {

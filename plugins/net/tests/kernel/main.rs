@@ -5,6 +5,9 @@
 
 mod addresses;
 mod bridges;
+mod links;
+mod lists;
+mod lookups;
 mod namespaces;
 mod routes;
 mod veths;

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Routes: added with all that one can say about them, listed, looked up.
 
-use net::{Netns, NewVeth, Route, Rtnl};
+use net::{Route, Rtnl};
 
-use crate::{find, in_namespace, ip, network, pair, running_pair, sandbox, set_up};
+use crate::{find, in_namespace, ip, network, running_pair};
 
 const LINK_SCOPE: u8 = 253;
 
 /// A running link with an address of each family, and its index.
-fn with_addresses(rtnl: &Rtnl) -> u32 {
+pub(crate) fn with_addresses(rtnl: &Rtnl) -> u32 {
     let (left, _) = running_pair(rtnl);
     rtnl.add_address(left.index, network("10.1.2.3/24"), true)
         .unwrap();
     rtnl.add_address(left.index, network("2001:db8::3/64"), true)
         .unwrap();
     left.index
+}
+
+/// A route by a gateway and a link.
+pub(crate) fn via(dst: &str, gateway: &str, oif: u32) -> Route {
+    Route {
+        gateway: Some(ip(gateway)),
+        oif: Some(oif),
+        ..Route::to(network(dst))
+    }
 }
 
 fn found(rtnl: &Rtnl, oif: u32, dst: &str) -> Vec<Route> {
@@ -56,16 +65,8 @@ fn a_route_keeps_all_that_was_said_about_it() {
 fn default_routes_get_the_kernels_defaults() {
     in_namespace(|rtnl| {
         let oif = with_addresses(rtnl);
-        let v4 = Route {
-            gateway: Some(ip("10.1.2.1")),
-            oif: Some(oif),
-            ..Route::to(network("0.0.0.0/0"))
-        };
-        let v6 = Route {
-            gateway: Some(ip("2001:db8::1")),
-            oif: Some(oif),
-            ..Route::to(network("::/0"))
-        };
+        let v4 = via("0.0.0.0/0", "10.1.2.1", oif);
+        let v6 = via("::/0", "2001:db8::1", oif);
         for route in [v4, v6, v4, v6] {
             rtnl.add_route(&route).unwrap();
         }
@@ -114,11 +115,7 @@ fn a_gateway_outside_all_subnets_needs_onlink() {
     in_namespace(|rtnl| {
         let oif = with_addresses(rtnl);
         for (dst, gateway) in [("192.168.0.0/16", "172.16.0.1"), ("fd00:1::/32", "fd99::1")] {
-            let route = Route {
-                gateway: Some(ip(gateway)),
-                oif: Some(oif),
-                ..Route::to(network(dst))
-            };
+            let route = via(dst, gateway, oif);
             let error = rtnl.add_route(&route).unwrap_err();
             let named =
                 format!("cannot add the route to {dst} via {gateway} by the link \"left\": ");
@@ -141,11 +138,7 @@ fn a_gateway_outside_all_subnets_needs_onlink() {
 fn the_reason_for_an_unreachable_gateway_is_the_kernels() {
     in_namespace(|rtnl| {
         let oif = with_addresses(rtnl);
-        let route = Route {
-            gateway: Some(ip("172.16.0.1")),
-            oif: Some(oif),
-            ..Route::to(network("0.0.0.0/0"))
-        };
+        let route = via("0.0.0.0/0", "172.16.0.1", oif);
         let error = rtnl.add_route(&route).unwrap_err();
         let text = error.to_string();
         assert!(
@@ -165,11 +158,7 @@ fn a_second_gateway_to_the_same_destination_is_a_second_route() {
             ("fd00:1::/32", ["2001:db8::1", "2001:db8::2"]),
         ] {
             for gateway in gateways {
-                let route = Route {
-                    gateway: Some(ip(gateway)),
-                    oif: Some(oif),
-                    ..Route::to(network(dst))
-                };
+                let route = via(dst, gateway, oif);
                 rtnl.add_route(&route).unwrap();
                 rtnl.add_route(&route).unwrap();
             }
@@ -188,11 +177,7 @@ fn a_second_gateway_to_the_same_destination_is_a_second_route() {
 fn a_route_that_differs_in_what_the_kernel_ignores_is_an_error() {
     in_namespace(|rtnl| {
         let oif = with_addresses(rtnl);
-        let route = Route {
-            gateway: Some(ip("2001:db8::1")),
-            oif: Some(oif),
-            ..Route::to(network("::/0"))
-        };
+        let route = via("::/0", "2001:db8::1", oif);
         rtnl.add_route(&route).unwrap();
         let error = rtnl
             .add_route(&Route {
@@ -226,11 +211,7 @@ fn a_preferred_source_is_kept() {
 fn an_ipv4_destination_can_have_an_ipv6_gateway() {
     in_namespace(|rtnl| {
         let oif = with_addresses(rtnl);
-        let route = Route {
-            gateway: Some(ip("2001:db8::1")),
-            oif: Some(oif),
-            ..Route::to(network("192.168.0.0/16"))
-        };
+        let route = via("192.168.0.0/16", "2001:db8::1", oif);
         rtnl.add_route(&route).unwrap();
         rtnl.add_route(&route).unwrap();
         assert_eq!(
@@ -256,78 +237,5 @@ fn routes_are_those_by_the_link_without_the_local_table() {
         assert!(found(rtnl, other, "10.1.2.0/24").is_empty());
         let error = rtnl.routes(4711).unwrap_err();
         assert!(error.is_not_found(), "{error}");
-    });
-}
-
-#[test]
-fn a_lookup_says_which_way_a_packet_takes() {
-    in_namespace(|rtnl| {
-        set_up(rtnl, "lo");
-        assert_eq!(rtnl.lookup(ip("192.0.2.1")).unwrap(), None);
-        assert_eq!(rtnl.lookup(ip("2001:db8:9::1")).unwrap(), None);
-        let oif = with_addresses(rtnl);
-        for (default, gateway, destination, source) in [
-            ("0.0.0.0/0", "10.1.2.1", "192.0.2.1", "10.1.2.3"),
-            ("::/0", "2001:db8::1", "2001:db8:9::1", "2001:db8::3"),
-        ] {
-            let route = Route {
-                gateway: Some(ip(gateway)),
-                oif: Some(oif),
-                mtu: Some(1300),
-                ..Route::to(network(default))
-            };
-            rtnl.add_route(&route).unwrap();
-            let way = rtnl.lookup(ip(destination)).unwrap().unwrap();
-            assert_eq!((way.oif, way.gateway), (Some(oif), Some(ip(gateway))));
-            assert_eq!((way.source, way.mtu), (Some(ip(source)), Some(1300)));
-            assert_eq!((way.dst.ip(), way.table), (ip(destination), Some(254)));
-        }
-    });
-}
-
-/// IPv4 only: the kernel makes the local route of an IPv6 address from a work
-/// queue, some time after it has acknowledged the address.
-#[test]
-fn an_address_of_its_own_is_reached_by_lo() {
-    in_namespace(|rtnl| {
-        set_up(rtnl, "lo");
-        with_addresses(rtnl);
-        let own = rtnl.lookup(ip("10.1.2.3")).unwrap().unwrap();
-        assert_eq!(own.oif, Some(find(rtnl, "lo").index));
-    });
-}
-
-#[test]
-fn everything_happens_in_the_namespace_of_the_connection() {
-    in_namespace(|host| {
-        let netns = sandbox();
-        let inside = Rtnl::open_in(&netns).unwrap();
-        host.create_veth(&NewVeth {
-            container_ns: Some(&netns),
-            ..pair("veth1", "eth0")
-        })
-        .unwrap();
-        set_up(host, "veth1");
-        set_up(&inside, "eth0");
-        let eth0 = find(&inside, "eth0").index;
-        inside
-            .add_address(eth0, network("10.1.2.3/24"), true)
-            .unwrap();
-        let route = Route {
-            gateway: Some(ip("10.1.2.1")),
-            oif: Some(eth0),
-            ..Route::to(network("0.0.0.0/0"))
-        };
-        inside.add_route(&route).unwrap();
-        assert!(inside.lookup(ip("192.0.2.1")).unwrap().is_some());
-        assert!(host.lookup(ip("192.0.2.1")).unwrap().is_none());
-        let here = Netns::current().unwrap();
-        assert!(
-            Rtnl::open_in(&here)
-                .unwrap()
-                .link("veth1")
-                .unwrap()
-                .is_some()
-        );
     });
 }

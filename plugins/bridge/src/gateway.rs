@@ -151,6 +151,6 @@ fn create_vlan_interface(
     };
     match rtnl.create_veth(&pair) {
         Err(error) if error.is_exists() => Ok(()),
-        made => made.or_code(Code::KERNEL, wish),
+        made => made.map(drop).or_code(Code::KERNEL, wish),
     }
 }

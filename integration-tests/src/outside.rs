@@ -34,7 +34,12 @@ impl Outside {
     /// default routes lead to it. `mtu` is the underlay's in bytes.
     pub fn new(node: &Node, mtu: u32) -> Self {
         let place = node.with_new_network(|| {});
+        // Without its link-local address the wire would not forward for a second or two.
+        for end in [&**node, &place] {
+            set_detection(end, "0");
+        }
         node.connect(UPLINK, &place, UPLINK, mtu);
+        set_detection(node, "1");
         for (v4, v6, end) in [
             (Self::NODE_V4, Self::NODE_V6, &**node),
             (Self::V4, Self::V6, &place),
@@ -71,6 +76,13 @@ impl Deref for Outside {
     fn deref(&self) -> &Place {
         &self.place
     }
+}
+
+/// Whether interfaces that are made from now on look for duplicates of their IPv6 addresses.
+fn set_detection(place: &Place, accept_dad: &str) {
+    place
+        .run(|| std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", accept_dad))
+        .expect("a network's sysctls can be set by its owner");
 }
 
 fn network(address: IpAddr, prefix: u8) -> IpNetwork {

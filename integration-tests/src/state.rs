@@ -163,9 +163,11 @@ fn files(directory: &Path, lines: &mut BTreeSet<String>) {
         if [Path::new("/run/lab"), Path::new("/run/netns")].contains(&&*path) {
             continue;
         }
-        lines.insert(format!("file {}", path.display()));
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            lines.insert(format!("directory {}", path.display()));
             files(&path, lines);
+        } else {
+            lines.insert(format!("file {}", path.display()));
         }
     }
 }

@@ -16,16 +16,17 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(2);
 const BRIEFLY: Duration = Duration::from_millis(300);
 
-/// What every node keeps once a bridge was used on it.
-const KEPT: [&str; 8] = [
+/// What the CNI project's plugins keep on a node on which they were used.
+const KEPT: [&str; 9] = [
     "cni0",
     "forward",
-    "/var/lib/cni/networks",
-    "/var/lib/cni/results",
-    "xtables.lock",
+    "directory /var/lib/cni/",
+    "file /var/lib/cni/networks/lab/last_reserved_ip.0",
+    "file /var/lib/cni/networks/lab/lock",
+    "file /run/xtables.lock",
     "nft table ip nat",
-    "nft chain ip nat",
-    "nft table ip filter",
+    "nft chain ip nat POSTROUTING",
+    "nft rule ip nat CNI-HOSTPORT",
 ];
 
 fn network() -> Network {
@@ -177,6 +178,39 @@ fn taps_see_forged_frames() {
     assert!(!tap.sees(forged, BRIEFLY));
     send_frame(&a, "eth0", forged, b.link("eth0").mac);
     assert!(tap.sees(forged, PATIENCE));
+}
+
+/// A directory of a node with the CNI project's plugins, where one does nothing on DEL.
+fn forgetful(node: &Node, plugin: &str) -> &'static str {
+    let directory = "/run/lab/forgetful";
+    for name in ["bridge", "host-local", "portmap"] {
+        let real = binaries::go_plugins().join(name);
+        let idle = if name == plugin {
+            "[ $CNI_COMMAND = DEL ] && exit 0\n"
+        } else {
+            ""
+        };
+        let path = format!("{directory}/{name}");
+        node.write(&path, format!("#!/bin/sh\n{idle}exec {}\n", real.display()));
+        node.tool("chmod", &format!("+x {path}"));
+    }
+    directory
+}
+
+#[test]
+fn plugins_that_leave_something_are_caught() {
+    for (plugin, left) in [("bridge", "10.88.0.2"), ("host-local", "10.88.0.2")] {
+        let node = Node::new();
+        let before = State::of(&node);
+        let runner = Runner::with_plugins(&node, forgetful(&node, plugin));
+        let (pod, network) = (node.pod("a"), network());
+        runner.add(&network, &pod, "eth0").unwrap();
+        runner.del(&network, &pod, "eth0").unwrap();
+        let check = || before.assert_nothing_left(&node, &KEPT);
+        let panic = catch_unwind(AssertUnwindSafe(check)).unwrap_err();
+        let found = panic.downcast_ref::<String>().unwrap();
+        assert!(found.contains(left), "{plugin}: {found}");
+    }
 }
 
 #[test]

@@ -89,15 +89,23 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { errno, text: None } => f.write_str(errno.desc()),
+            Self::Refused { errno, text: None } => f.write_str(describe(*errno)),
             Self::Refused {
                 errno,
                 text: Some(text),
-            } => write!(f, "{} ({text})", errno.desc()),
+            } => write!(f, "{} ({text})", describe(*errno)),
             Self::NotNamespace => f.write_str("it is not a network namespace"),
             Self::Unsteady => f.write_str("the list changed during each reading of it"),
             Self::Silent => f.write_str("the kernel gave no answer that could be understood"),
         }
+    }
+}
+
+fn describe(errno: Errno) -> &'static str {
+    match errno {
+        // nix speaks of a "transport endpoint" here, as sockets do.
+        Errno::EOPNOTSUPP => "Operation not supported",
+        errno => errno.desc(),
     }
 }
 

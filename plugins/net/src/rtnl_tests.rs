@@ -73,10 +73,7 @@ fn a_dump_that_fails_says_so_at_its_end() {
     let cause = Answer::default()
         .add(message(0, NetlinkPayload::Done(done)))
         .unwrap_err();
-    assert_eq!(
-        cause.to_string(),
-        "Operation not supported on transport endpoint (No such thing)"
-    );
+    assert_eq!(cause.to_string(), "Operation not supported (No such thing)");
 }
 
 /// `struct nlattr` with a text.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use net::{Netns, Rtnl, sysctl};
 use nix::errno::Errno;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use crate::{in_namespace, sandbox};
 
@@ -45,16 +47,20 @@ fn a_path_that_leads_nowhere_is_gone() {
 
 #[test]
 fn a_path_to_anything_else_is_no_namespace() {
-    let file = std::env::temp_dir().join(format!("podwire-net-{}", std::process::id()));
+    let directory = std::env::temp_dir().join(format!("podwire-net-{}", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    let (file, fifo) = (directory.join("file"), directory.join("fifo"));
     fs::write(&file, "").unwrap();
-    for path in [file.as_path(), Path::new("/"), Path::new("/dev/null")] {
+    // Opened carelessly, a fifo without a writer blocks for ever.
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    for path in [&file, &fifo, &directory, Path::new("/dev/null")] {
         let error = Netns::open(path).unwrap_err();
         assert!(error.is_not_namespace() && !error.is_gone(), "{error}");
         let text =
             format!("cannot open the network namespace {path:?}: it is not a network namespace");
         assert_eq!(error.to_string(), text);
     }
-    fs::remove_file(&file).unwrap();
+    fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! A change of the nf_tables ruleset as one atomic transaction, over netlink, without nft(8).
 //!
 //! [`Nft`] is the connection, [`Batch`] the change, [`Rule`] and its kin what a change is made of.
-//! On them stand what Podwire keeps in the kernel: [`masquerade`] and the source-MAC check
-//! ([`spoof`]); and [`reference`](mod@reference), which removes what the Go plugins left. Deleting anything makes the
-//! closing of the connection wait for a grace period of the kernel (8 to 16 ms); so what is made
-//! for a network stays until no attachment uses it.
+//! On them stands what Podwire keeps in the kernel: [`masquerade`] and the source-MAC check
+//! ([`spoof`]); and [`reference`](mod@reference), which removes what the Go plugins left.
+//!
+//! Deleting anything makes the closing of the connection wait for a grace period of the kernel
+//! (8 to 16 ms). So what is made for a network stays until no attachment uses it.
 
 mod batch;
 mod comment;

@@ -31,6 +31,8 @@ const BRIDGE: Table<'static> = Table {
     name: "nat",
 };
 const PREROUTING: &str = "PREROUTING";
+/// `NFT_NAME_MAXLEN` without the NUL.
+const LONGEST_NAME: usize = 255;
 
 /// Removes what the Go plugins made for this attachment; nothing there costs four look-ups. Two
 /// attachments of one container to one network share the iptables chain: it goes with the first.
@@ -69,7 +71,8 @@ fn masquerade_comment(network: &str, container_id: &str, ifname: &str) -> String
 }
 
 /// Adds the deletion of chains that exist only with the first of them, each called by the one
-/// before it, and of the rules by which `base` calls the first.
+/// before it, and of the rules by which `base` calls the first. A name that is too long for the
+/// kernel is none that it has.
 fn unlink(
     nft: &mut Nft,
     batch: &mut Batch,
@@ -80,7 +83,7 @@ fn unlink(
     let Some(first) = chains.first() else {
         return Ok(());
     };
-    if !nft.has_chain(table, first)? {
+    if first.len() > LONGEST_NAME || !nft.has_chain(table, first)? {
         return Ok(());
     }
     for rule in nft.rules(table, Some(base))? {
@@ -89,7 +92,7 @@ fn unlink(
         }
     }
     for chain in chains {
-        if nft.has_chain(table, chain)? {
+        if chain.len() <= LONGEST_NAME && nft.has_chain(table, chain)? {
             batch.delete_chain(table, chain);
         }
     }

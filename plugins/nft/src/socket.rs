@@ -39,7 +39,7 @@ pub(crate) struct Question<'a> {
 
 impl Nft {
     /// Connects to nf_tables of the calling thread's network namespace, for as long as the value
-    /// lives. Fails if the kernel has no netfilter netlink or descriptors are used up.
+    /// lives. Fails if the kernel has no netfilter netlink, or if descriptors are used up.
     pub fn open() -> Result<Nft, Error> {
         let connect = || -> std::io::Result<Socket> {
             let socket = Socket::new(NETLINK_NETFILTER)?;
@@ -48,7 +48,9 @@ impl Nft {
             socket.connect(&SocketAddr::new(0, 0))?;
             Ok(socket)
         };
-        let socket = connect().map_err(|e| Error::io("connect to nf_tables", &e))?;
+        let socket = connect().map_err(|e| {
+            Error::io("connect to nf_tables", &e).unsupported_if(&[Errno::EPROTONOSUPPORT])
+        })?;
         Ok(Nft {
             socket,
             received: Vec::with_capacity(BUFFER),
@@ -58,6 +60,9 @@ impl Nft {
 
     /// Looks at the ruleset and changes it as one step: `change` reads and says what to do, and
     /// if the ruleset changed meanwhile, it is asked again. An empty batch ends it, too.
+    ///
+    /// A batch made from such a look refers to nothing that is missing. So "not found" means that
+    /// the kernel has no such kind of chain or expression: [`Error::Unsupported`].
     pub fn transact(
         &mut self,
         mut change: impl FnMut(&mut Nft) -> Result<Batch, Error>,
@@ -73,7 +78,8 @@ impl Nft {
             }
             match self.commit_to(&batch, Some(generation)) {
                 Err(error) if error.errno() == Some(Errno::ERESTART) => {}
-                outcome => return outcome,
+                Err(error) => return Err(error.unsupported_if(&[Errno::ENOENT])),
+                Ok(()) => return Ok(()),
             }
         }
         Err(Error::Contended { attempts: ATTEMPTS })
@@ -180,17 +186,10 @@ impl Nft {
             family: 0,
             wish,
         };
+        // EINVAL: netfilter knows no such subsystem and cannot load it.
         let attributes = self
             .get(&question, |_| {})
-            .map_err(|error| match error.errno() {
-                // What netfilter says for a subsystem that it does not have and cannot load.
-                Some(Errno::EINVAL) => Error::Refused {
-                    wish: wish.to_owned(),
-                    errno: Errno::EINVAL,
-                    text: Some("the kernel has no nf_tables".to_owned()),
-                },
-                _ => error,
-            })?;
+            .map_err(|error| error.unsupported_if(&[Errno::EINVAL]))?;
         attributes
             .and_then(|attributes| wire::number(wire::find(&attributes, GENERATION_ID)?))
             .ok_or_else(|| unanswered(wish))

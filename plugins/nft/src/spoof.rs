@@ -49,16 +49,18 @@ pub fn guard(nft: &mut Nft, network: &str, port: &str, mac: [u8; 6]) -> Result<(
         let [guarded, source] = elements(network, port, mac);
         let have = nft.element(TABLE, GUARDED.name, &guarded.key)?;
         let allowed = nft.element(TABLE, SOURCES.name, &source.key)?.is_some();
-        if have.as_ref() == Some(&guarded) && allowed {
-            return Ok(batch);
+        if have.as_ref() != Some(&guarded) {
+            if let Some(have) = have {
+                batch.delete_element(TABLE, GUARDED.name, &have.key);
+                if let Some(other) = mac_of(&have).filter(|other| *other != mac) {
+                    remove_source(nft, &mut batch, have.key, other)?;
+                }
+            }
+            batch.add_element(TABLE, GUARDED.name, &guarded);
         }
-        if let Some(have) = have {
-            remove(nft, &mut batch, &have)?;
-        } else if allowed {
-            batch.delete_element(TABLE, SOURCES.name, &source.key);
+        if !allowed {
+            batch.add_element(TABLE, SOURCES.name, &source);
         }
-        batch.add_element(TABLE, GUARDED.name, &guarded);
-        batch.add_element(TABLE, SOURCES.name, &source);
         Ok(batch)
     })
 }
@@ -95,7 +97,7 @@ pub fn release(nft: &mut Nft, port: &str) -> Result<(), Error> {
     nft.transact(|nft| {
         let mut batch = Batch::new();
         if let Some(guarded) = nft.element(TABLE, GUARDED.name, &key(port))? {
-            remove(nft, &mut batch, &guarded)?;
+            remove(nft, &mut batch, guarded)?;
         }
         Ok(batch)
     })
@@ -117,10 +119,11 @@ pub fn collect(nft: &mut Nft, network: &str, valid_ports: &[String]) -> Result<(
     while remain {
         nft.transact(|nft| {
             let mut batch = Batch::new();
-            let all = nft.elements(TABLE, GUARDED.name)?;
-            let ports: Vec<&Element> = all.iter().filter(|guarded| stale(guarded)).collect();
+            let mut ports = nft.elements(TABLE, GUARDED.name)?;
+            let all = ports.len();
+            ports.retain(stale);
             remain = ports.len() > AT_ONCE;
-            empty = ports.len() == all.len() && !remain;
+            empty = ports.len() == all && !remain;
             for guarded in ports.into_iter().take(AT_ONCE) {
                 remove(nft, &mut batch, guarded)?;
             }
@@ -195,12 +198,21 @@ fn remove_base(nft: &mut Nft, batch: &mut Batch) -> Result<(), Error> {
 }
 
 /// Adds the deletion of a guard: its port, and the source that its comment tells.
-fn remove(nft: &mut Nft, batch: &mut Batch, guarded: &Element) -> Result<(), Error> {
+fn remove(nft: &mut Nft, batch: &mut Batch, guarded: Element) -> Result<(), Error> {
     batch.delete_element(TABLE, GUARDED.name, &guarded.key);
-    let Some(mac) = guarded.comment.as_deref().and_then(mac_of) else {
-        return Ok(());
-    };
-    let source = source_key(guarded.key.clone(), mac);
+    match mac_of(&guarded) {
+        Some(mac) => remove_source(nft, batch, guarded.key, mac),
+        None => Ok(()),
+    }
+}
+
+fn remove_source(
+    nft: &mut Nft,
+    batch: &mut Batch,
+    port: Vec<u8>,
+    mac: [u8; 6],
+) -> Result<(), Error> {
+    let source = source_key(port, mac);
     if nft.element(TABLE, SOURCES.name, &source)?.is_some() {
         batch.delete_element(TABLE, SOURCES.name, &source);
     }
@@ -238,9 +250,12 @@ fn text(mac: [u8; 6]) -> String {
 }
 
 /// The MAC at the end of a guard's comment.
-fn mac_of(comment: &str) -> Option<[u8; 6]> {
-    let octets = comment.rsplit_once(' ')?.1.split(':');
-    let octets: Option<Vec<u8>> = octets.map(|o| u8::from_str_radix(o, 16).ok()).collect();
+fn mac_of(guarded: &Element) -> Option<[u8; 6]> {
+    let (_, mac) = guarded.comment.as_deref()?.rsplit_once(' ')?;
+    let octets: Option<Vec<u8>> = mac
+        .split(':')
+        .map(|octet| u8::from_str_radix(octet, 16).ok())
+        .collect();
     octets?.try_into().ok()
 }
 
@@ -251,16 +266,17 @@ mod tests {
     #[test]
     fn the_comment_tells_the_mac() {
         let mac = [2, 0, 0xab, 0, 0, 1];
-        let [guarded, _] = elements("podnet", "veth0", mac);
+        let [mut guarded, _] = elements("podnet", "veth0", mac);
         assert_eq!(guarded.comment.as_deref(), Some("podnet 02:00:ab:00:00:01"));
-        assert_eq!(mac_of("podnet 02:00:ab:00:00:01"), Some(mac));
+        assert_eq!(mac_of(&guarded), Some(mac));
         for other in [
             "",
             "podnet",
             "podnet 02:00:ab:00:00",
             "podnet 02:00:ab:00:00:zz",
         ] {
-            assert_eq!(mac_of(other), None);
+            guarded.comment = Some(other.to_owned());
+            assert_eq!(mac_of(&guarded), None);
         }
     }
 }

@@ -58,7 +58,7 @@ pub struct Masquerade<'a> {
 /// The network's exemptions become those of `wish`, subnets are only ever added, and what another
 /// attachment left behind for one of the addresses gives way.
 ///
-/// Fails if nf_tables refuses, or has no nat for the family inet (before Linux 5.2).
+/// Fails if the kernel has no nat for the family inet ([`Error::Unsupported`]), or refuses.
 pub fn ensure(nft: &mut Nft, wish: &Masquerade<'_>) -> Result<(), Error> {
     nft.transact(|nft| {
         let seen = Seen::read(nft, wish.addresses)?;

@@ -23,6 +23,10 @@ use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use nft::{Family, Nft, Table};
 use nix::sched::{CloneFlags, setns, unshare};
 
+/// A node asks for no IPv6 neighbour before its own link-local address is known to be unique, and a
+/// bridge port does not forward at once: what is to arrive may take one to two seconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Puts the calling test's thread into a namespace of its own, and connects to its nf_tables.
 pub(crate) fn isolated() -> Nft {
     unshare(CloneFlags::CLONE_NEWNET).expect("a new network namespace");
@@ -159,37 +163,32 @@ impl Ns {
         });
     }
 
-    /// A server that tells who sent it something.
-    pub(crate) fn server(&self, address: &str) -> UdpSocket {
+    /// A socket at an address, with a port that is free.
+    pub(crate) fn socket(&self, address: &str) -> UdpSocket {
         let address: IpAddr = address.parse().expect("an address");
-        self.run(|| UdpSocket::bind((address, 0)).expect("a server"))
+        let socket = self.run(|| UdpSocket::bind((address, 0)).expect("a socket"));
+        socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        socket
     }
 
     /// Sends a datagram from one of this namespace's addresses: the source that the server sees,
-    /// or `None` if nothing arrives in seconds. (A node asks for no IPv6 neighbour before its own
-    /// link-local address is known to be unique, which takes one to two.)
+    /// or `None` if nothing arrives in a time in which it would.
     pub(crate) fn seen_by(&self, from: &str, server: &UdpSocket) -> Option<SocketAddr> {
-        self.seen_within(Duration::from_secs(5), from, server)
+        self.seen_within(PATIENCE, from, server)
     }
 
     /// The same with a short limit, for what is not to arrive.
     pub(crate) fn reaches(&self, from: &str, server: &UdpSocket) -> bool {
-        self.seen_within(Duration::from_millis(500), from, server)
-            .is_some()
+        let limit = Duration::from_millis(500);
+        self.seen_within(limit, from, server).is_some()
     }
 
     fn seen_within(&self, limit: Duration, from: &str, server: &UdpSocket) -> Option<SocketAddr> {
-        let from: IpAddr = from.parse().expect("an address");
         let to = server.local_addr().expect("the server's address");
         server.set_read_timeout(Some(limit)).expect("a limit");
-        self.run(|| {
-            let client = UdpSocket::bind((from, 0)).expect("a client");
-            client.send_to(b"who am I", to).expect("to send");
-        });
-        server
-            .recv_from(&mut [0; 16])
-            .ok()
-            .map(|(_, source)| source)
+        self.socket(from).send_to(b"who am I", to).expect("to send");
+        let received = server.recv_from(&mut [0; 16]).ok()?;
+        Some(received.1)
     }
 }
 

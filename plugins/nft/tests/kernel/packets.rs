@@ -52,7 +52,7 @@ impl Site {
 
     /// The address that a server outside sees when the pod sends to it.
     fn source(&self, from: &str, to: &str) -> String {
-        let server = self.outside.server(to);
+        let server = self.outside.socket(to);
         let seen = self.pod.seen_by(from, &server);
         seen.map_or_else(|| "nobody".to_owned(), |source| source.ip().to_string())
     }
@@ -96,11 +96,9 @@ fn a_pod_reaches_the_world_by_the_nodes_address() {
 fn a_source_port_is_not_kept() {
     let site = Site::new();
     ensure(&site, "podnet", "vethpod", &["10.1.0.5/24"], &[]);
-    let server = site.outside.server(WORLD);
+    let server = site.outside.socket(WORLD);
     let kept = (0..8).filter(|_| {
-        let client = site
-            .pod
-            .run(|| std::net::UdpSocket::bind((POD, 0)).expect("a client"));
+        let client = site.pod.socket(POD);
         client
             .send_to(b"x", server.local_addr().expect("an address"))
             .expect("to send");
@@ -114,10 +112,8 @@ fn a_source_port_is_not_kept() {
 fn an_answer_finds_the_pod() {
     let site = Site::new();
     ensure(&site, "podnet", "vethpod", &["10.1.0.5/24"], &[]);
-    let server = site.outside.server(WORLD);
-    let client = site
-        .pod
-        .run(|| std::net::UdpSocket::bind((POD, 0)).expect("a client"));
+    let server = site.outside.socket(WORLD);
+    let client = site.pod.socket(POD);
     client
         .send_to(b"question", server.local_addr().expect("an address"))
         .expect("to send");

@@ -90,6 +90,14 @@ fn nothing_left_is_nothing_to_do() {
 }
 
 #[test]
+fn a_container_id_may_be_longer_than_a_chains_name() {
+    let mut nft = isolated();
+    for length in [237, 240, 260, 4000] {
+        reference::remove(&mut nft, "podnet", &"c".repeat(length), "eth0").unwrap();
+    }
+}
+
+#[test]
 fn the_iptables_chain_and_its_call_go_in_both_protocols() {
     let mut nft = isolated();
     commit(&mut nft, |batch| {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Batches, transactions and expressions by themselves.
 
-use std::net::UdpSocket;
-
 use nft::{
     Base, Batch, DataType, Element, Error, Expr, Family, Found, Hook, Meta, Nft, Register, Rule,
     Set, Table, Value, Values, Verdict,
@@ -199,9 +197,7 @@ fn port_rule() -> Rule {
 fn a_map_leads_a_host_port_to_a_pod() {
     const UDP: u8 = 17;
     let site = Site::new();
-    let server = site
-        .pod
-        .run(|| UdpSocket::bind("10.1.0.5:0").expect("a server"));
+    let server = site.pod.socket("10.1.0.5");
     let port = server.local_addr().unwrap().port();
     let mut nft = site.node.nft();
     let ports = Set {
@@ -239,13 +235,8 @@ fn a_map_leads_a_host_port_to_a_pod() {
         Some(element)
     );
     assert!(nft.rules(TABLE, Some("prerouting")).unwrap()[0].is(&port_rule()));
-    let client = site
-        .outside
-        .run(|| UdpSocket::bind("192.0.2.2:0").expect("a client"));
+    let client = site.outside.socket("192.0.2.2");
     client.send_to(b"x", "192.0.2.1:8080").unwrap();
-    server
-        .set_read_timeout(Some(std::time::Duration::from_millis(500)))
-        .unwrap();
     let (_, source) = server.recv_from(&mut [0; 8]).unwrap();
     assert_eq!(source, client.local_addr().unwrap());
 }

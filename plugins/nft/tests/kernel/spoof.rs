@@ -24,6 +24,12 @@ fn site() -> (Ns, [Ns; 2]) {
     (node, pods)
 }
 
+fn key(port: &str) -> Vec<u8> {
+    let mut key = port.as_bytes().to_vec();
+    key.resize(16, 0);
+    key
+}
+
 fn elements(nft: &mut Nft, set: &str) -> usize {
     nft.elements(BRIDGE, set).unwrap().len()
 }
@@ -31,7 +37,7 @@ fn elements(nft: &mut Nft, set: &str) -> usize {
 #[test]
 fn a_guarded_port_passes_its_own_mac_only() {
     let (node, [pod, peer]) = site();
-    let server = peer.server("10.1.0.2");
+    let server = peer.socket("10.1.0.2");
     let mut nft = node.nft();
     spoof::guard(&mut nft, "podnet", "veth1", MAC).unwrap();
     assert!(pod.seen_by("10.1.0.1", &server).is_some());
@@ -44,7 +50,7 @@ fn a_guarded_port_passes_its_own_mac_only() {
 #[test]
 fn each_port_is_guarded_for_itself() {
     let (node, [pod, peer]) = site();
-    let server = peer.server("10.1.0.2");
+    let server = peer.socket("10.1.0.2");
     let mut nft = node.nft();
     spoof::guard(&mut nft, "podnet", "veth1", MAC).unwrap();
     spoof::guard(&mut nft, "podnet", "veth3", FORGED).unwrap();
@@ -106,6 +112,26 @@ fn a_guard_with_another_mac_replaces_the_first() {
 }
 
 #[test]
+fn a_source_that_was_left_behind_is_no_obstacle() {
+    let mut nft = isolated();
+    spoof::guard(&mut nft, "podnet", "veth1", MAC).unwrap();
+    let mut batch = Batch::new();
+    batch.delete_element(BRIDGE, "guarded", &key("veth1"));
+    nft.commit(&batch).unwrap();
+    for mac in [FORGED, MAC] {
+        spoof::guard(&mut nft, "podnet", "veth1", mac).unwrap();
+        assert_eq!(
+            spoof::missing(&mut nft, "podnet", "veth1", mac).unwrap(),
+            [""; 0]
+        );
+    }
+    assert_eq!(
+        (elements(&mut nft, "guarded"), elements(&mut nft, "sources")),
+        (1, 1)
+    );
+}
+
+#[test]
 fn gc_takes_the_networks_invalid_ports_and_with_the_last_one_the_table() {
     let mut nft = isolated();
     spoof::collect(&mut nft, "podnet", &[]).unwrap();
@@ -131,11 +157,7 @@ fn whatever_others_removed_is_told_and_made_again() {
     type Damage = fn(&mut Batch);
     let damages: [Damage; 2] = [
         |batch| batch.flush_chain(BRIDGE, "prerouting"),
-        |batch| {
-            let mut key = b"veth1".to_vec();
-            key.resize(16, 0);
-            batch.delete_element(BRIDGE, "guarded", &key);
-        },
+        |batch| batch.delete_element(BRIDGE, "guarded", &key("veth1")),
     ];
     for damage in damages {
         let mut nft = isolated();

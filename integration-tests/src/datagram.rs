@@ -6,6 +6,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::BindToDevice;
+
 use crate::place::Place;
 
 /// How long a client waits for an answer.
@@ -65,7 +68,12 @@ pub fn multicast(
         IpAddr::V4(_) => (GROUPS.0, PORT).into(),
         IpAddr::V6(_) => SocketAddrV6::new(GROUPS.1, PORT, 0, index).into(),
     };
-    sender.run(|| UdpSocket::bind((source, 0))?.send_to(b"to all", group))?;
+    sender.run(|| {
+        let socket = UdpSocket::bind((source, 0))?;
+        // Else it would go by the interface that has the address.
+        setsockopt(&socket, BindToDevice, &interface.into())?;
+        socket.send_to(b"to all", group)
+    })?;
     let (_, seen) = member.recv_from(&mut [0; 64])?;
     Ok(seen.ip())
 }

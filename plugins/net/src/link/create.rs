@@ -88,7 +88,7 @@ impl Rtnl {
         };
         self.adjust(LinkUnspec::new_with_name(new.name).alias(alias).build())
             .map_err(|cause| {
-                self.discard(new.name);
+                self.discard(LinkUnspec::new_with_name(new.name));
                 cause.during(wish())
             })
     }
@@ -114,7 +114,7 @@ impl Rtnl {
         self.complete_host(pair.host, &new.host)
             .map_err(|cause| cause.during(wish()))
             .and_then(|()| self.complete_container(pair.container, new))
-            .inspect_err(|_| self.discard(host))?;
+            .inspect_err(|_| self.discard(LinkUnspec::new_with_index(pair.host)))?;
         Ok(pair)
     }
 
@@ -135,9 +135,13 @@ impl Rtnl {
             // Kernels before 6.2 don't tell the one who asked.
             None => self.link_named(new.host.name)?,
         };
-        let indices = link.and_then(|link| Some((link.index, link.peer?)));
-        let (host, container) = indices.ok_or(Cause::Silent)?;
-        Ok(VethPair { host, container })
+        match link.and_then(|link| Some((link.index, link.peer?))) {
+            Some((host, container)) => Ok(VethPair { host, container }),
+            None => {
+                self.discard(LinkUnspec::new_with_name(new.host.name));
+                Err(Cause::Silent)
+            }
+        }
     }
 
     fn complete_host(&self, index: u32, end: &VethEnd<'_>) -> Result<(), Cause> {
@@ -166,9 +170,8 @@ impl Rtnl {
 
     /// Takes back a link that could not be completed; the error that led here
     /// is the one to report.
-    fn discard(&self, name: &str) {
-        let link = LinkUnspec::new_with_name(name).build();
-        let _ = self.change(RouteNetlinkMessage::DelLink(link), 0);
+    fn discard(&self, link: LinkMessageBuilder<LinkUnspec>) {
+        let _ = self.change(RouteNetlinkMessage::DelLink(link.build()), 0);
     }
 }
 

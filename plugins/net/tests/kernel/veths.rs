@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Veth pairs: complete from the first moment, and both ends where they belong.
 
+use std::time::Duration;
+
 use net::{Kind, NewVeth, Rtnl, VethEnd, VethPair};
 
-use crate::{bridge, end, find, in_namespace, mac, pair, sandbox};
+use crate::{bridge, end, find, in_namespace, mac, pair, sandbox, set_up};
 
 #[test]
 fn a_pair_is_complete_and_its_far_end_inside_the_sandbox() {
@@ -63,6 +65,35 @@ fn the_far_end_was_never_anywhere_else() {
         let before = host.link("eth0").unwrap().map(|link| link.peer);
         assert_eq!(before, Some(Some(find(host, "other").index)));
         assert_eq!(find(&container, "eth0").index, 2);
+    });
+}
+
+/// Within one namespace the kernel leaves the peer's index out when it equals
+/// the link's own, as if there were none.
+#[test]
+fn ends_in_two_namespaces_may_have_the_same_index() {
+    in_namespace(|host| {
+        let netns = sandbox();
+        let container = Rtnl::open_in(&netns).unwrap();
+        let new = NewVeth {
+            container_ns: Some(&netns),
+            ..pair("veth1", "eth0")
+        };
+        let made = host.create_veth(&new).unwrap();
+        assert_eq!(
+            made,
+            VethPair {
+                host: 2,
+                container: 2
+            }
+        );
+        set_up(host, "veth1");
+        set_up(&container, "eth0");
+        assert!(
+            host.wait_running(made.host, Duration::from_secs(10))
+                .unwrap()
+        );
+        assert_eq!(find(host, "veth1").peer, Some(made.container));
     });
 }
 

@@ -45,7 +45,7 @@ fn an_address_is_there_with_its_prefix_and_nothing_of_other_links() {
 fn without_nodad_an_ipv6_address_is_tentative_until_it_has_settled() {
     in_namespace(|rtnl| {
         let (left, _) = running_pair(rtnl);
-        rtnl.wait_settled(left.index, Duration::from_secs(10))
+        rtnl.wait_settled(left.index, Duration::from_secs(30))
             .unwrap();
         let wished = network("2001:db8::3/64");
         rtnl.add_address(left.index, wished, false).unwrap();
@@ -55,7 +55,7 @@ fn without_nodad_an_ipv6_address_is_tentative_until_it_has_settled() {
         let in_time = find(rtnl.wait_settled(left.index, Duration::ZERO).unwrap()).unwrap();
         assert!(in_time.tentative);
         let after = rtnl
-            .wait_settled(left.index, Duration::from_secs(10))
+            .wait_settled(left.index, Duration::from_secs(30))
             .unwrap();
         assert!(!find(after).unwrap().tentative);
     });
@@ -70,7 +70,7 @@ fn an_address_that_another_host_has_fails() {
         rtnl.add_address(left.index, network("2001:db8::3/64"), false)
             .unwrap();
         let all = rtnl
-            .wait_settled(left.index, Duration::from_secs(10))
+            .wait_settled(left.index, Duration::from_secs(30))
             .unwrap();
         assert!(all.iter().any(|address| address.dad_failed), "{all:?}");
     });
@@ -122,7 +122,7 @@ fn the_kernels_own_link_local_address_is_recognised() {
     in_namespace(|rtnl| {
         let (left, _) = running_pair(rtnl);
         let all = rtnl
-            .wait_settled(left.index, Duration::from_secs(10))
+            .wait_settled(left.index, Duration::from_secs(30))
             .unwrap();
         assert!(all.iter().any(|address| address.link_local), "{all:?}");
     });

@@ -90,7 +90,7 @@ fn ends_in_two_namespaces_may_have_the_same_index() {
         set_up(host, "veth1");
         set_up(&container, "eth0");
         assert!(
-            host.wait_running(made.host, Duration::from_secs(10))
+            host.wait_running(made.host, Duration::from_secs(30))
                 .unwrap()
         );
         assert_eq!(find(host, "veth1").peer, Some(made.container));

@@ -8,7 +8,7 @@ use net::{LinkChange, Netns, Rtnl};
 
 use crate::{bridge, find, in_namespace, pair, running_pair, set_up};
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_link_that_runs_is_not_waited_for() {

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 use super::Masquerade;
 use super::ruleset::{self, CHAINS, EXEMPT, POSTROUTING, TABLE, covers, subnet_of};
 use crate::rule::{longest, octets};
-use crate::{Element, Error, Installed, Nft, Protocol, Rule, Verdict, comment};
+use crate::{Element, Error, Installed, Nft, Protocol, Rule, Value, Verdict, comment};
 
 /// What the table holds: its rules, and for the addresses in question the single pods' elements.
 pub(super) struct Seen<'a> {
@@ -99,6 +99,20 @@ impl<'a> Seen<'a> {
             });
         }
         !served && taken
+    }
+
+    /// Whether all that is lacking is a subnet's rule, and the pods have elements that do the same:
+    /// another network's rule was in the way when they came, and is gone.
+    pub(super) fn serves_singly(&self, lack: &Lack) -> bool {
+        let Lack::Subnet { label, subnet } = lack else {
+            return false;
+        };
+        let own = Some(Value::Verdict(Verdict::Goto(ruleset::chain_of(label))));
+        let serves = |element: &Element| element.value == own;
+        self.pods
+            .iter()
+            .filter(|(address, _)| subnet_of(**address) == *subnet)
+            .all(|(_, element)| element.as_ref().is_some_and(serves))
     }
 
     /// What an attachment lacks whose network is not masqueraded: a way past the rules that are.

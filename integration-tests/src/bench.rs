@@ -3,6 +3,7 @@
 //! makes is its own, and a test can demand that the node comes back to exactly what it was.
 
 use std::fs::{Permissions, set_permissions};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use crate::network::Network;
 use crate::node::Node;
 use crate::outside::Outside;
 use crate::pod::Pod;
+use crate::processes::in_namespaces;
 use crate::runner::Runner;
 use crate::state::State;
 
@@ -32,8 +34,9 @@ pub struct Bench {
     pub network: Network,
     /// A pod of this network that stays.
     pub keeper: Pod,
+    /// A pod of the other network, `cluster`, that stays too.
+    pub stranger: Pod,
     _outside: Outside,
-    _of_the_other_network: Pod,
     before: State,
 }
 
@@ -63,8 +66,8 @@ impl Bench {
             runner,
             network,
             keeper,
+            stranger,
             _outside: outside,
-            _of_the_other_network: stranger,
             before,
         }
     }
@@ -108,6 +111,16 @@ impl Bench {
         self.before.assert_nothing_left(&self.node, &[]);
     }
 
+    /// The command lines of the processes that are in the node or one of its pods.
+    pub fn processes(&self) -> Vec<String> {
+        in_namespaces(&self.node.namespace_links())
+    }
+
+    /// The addresses that the store of `pods` holds, by the names of its files.
+    pub fn leases(&self) -> Vec<String> {
+        leases(&self.node, self.network.name())
+    }
+
     /// Puts a plugin of the test's own, a program for `sh`, in front of Podwire's; returns the
     /// value for CNI_PATH.
     pub fn script(&self, name: &str, text: &str) -> String {
@@ -129,6 +142,13 @@ pub fn network(name: &str, bridge: &str, subnets: &[&str]) -> Network {
 
 fn network_of_others() -> Network {
     network("cluster", "cni1", &["10.1.0.0/16", "fd00:1::/32"])
+}
+
+/// The addresses that the store of a network holds, by the names of its files.
+pub fn leases(node: &Node, network: &str) -> Vec<String> {
+    let mut names = node.list(format!("/var/lib/cni/networks/{network}"));
+    names.retain(|name| name.parse::<IpAddr>().is_ok());
+    names
 }
 
 /// What the first plugin of a network reads.

@@ -183,18 +183,14 @@ fn del_needs_no_valid_configuration() {
         let pod = bench.attach("a");
         let mut configuration = bench.configuration();
         configuration["promiscMode"] = json!(true);
-        set(&mut configuration, pointer, value);
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        configuration.pointer_mut(parent).unwrap()[key] = value;
         let call = bench.call("DEL", "a").stdin(configuration.to_string());
         let outcome = call.run(&bench.node);
         assert!(outcome.success(), "{configuration}: {outcome}");
         assert_eq!(pod.interfaces(), [""; 0], "{configuration}");
         bench.assert_clean();
     }
-}
-
-fn set(configuration: &mut Value, pointer: &str, value: Value) {
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    configuration.pointer_mut(parent).unwrap()[key] = value;
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! An ADD that fails, at whichever step, leaves nothing of the attachment, and the same ADD for the
 //! same namespace works once the cause is gone.
 
-use integration_tests::bench::{self, script};
+use integration_tests::bench::{self, leases, script};
 use integration_tests::{Bench, Execution, Node, PATIENCE, Pod, Runner, State, binaries, ping};
 use serde_json::{Value, json};
 
@@ -16,11 +16,13 @@ fn assert_fails(bench: &Bench, pod: &Pod, call: &Execution, code: u64) {
 
 /// Attaches a pod to which an ADD has failed before, and takes it away again.
 fn assert_works(bench: &Bench, pod: &Pod) {
-    bench.runner.add(&bench.network, pod, "eth0").unwrap();
+    let added = bench.runner.add(&bench.network, pod, "eth0");
+    assert!(added.is_ok(), "{added:?}");
     for address in [bench.keeper.ipv4("eth0"), bench.keeper.ipv6("eth0")] {
         assert!(ping(pod, address, PATIENCE), "{address}");
     }
-    bench.runner.del(&bench.network, pod, "eth0").unwrap();
+    let deleted = bench.runner.del(&bench.network, pod, "eth0");
+    assert!(deleted.is_ok(), "{deleted:?}");
     bench.assert_clean();
 }
 
@@ -145,7 +147,7 @@ fn a_bridge_deleted_meanwhile() {
     add.clone().env("CNI_PATH", path).run(&node).error();
     assert_eq!(pod.interfaces(), [""; 0]);
     assert_eq!(node.interfaces(), [""; 0]);
-    assert_eq!(leases(&node), [""; 0]);
+    assert_eq!(leases(&node, "pods"), [""; 0]);
     assert_eq!(State::of(&node).lines_with("veth"), [""; 0]);
     add.run(&node).result();
     assert!(ping(&node, pod.ipv4("eth0"), PATIENCE));
@@ -170,7 +172,7 @@ fn a_firewall_table_that_refuses() {
         let outcome = bench::call(&runner, &network, "ADD", "a").run(&node);
         assert_eq!(outcome.error().0, 106, "{obstacle}: {outcome}");
         assert_eq!(pod.interfaces(), [""; 0]);
-        assert_eq!(leases(&node), [""; 0]);
+        assert_eq!(leases(&node, "pods"), [""; 0]);
         let kept = [
             "cni0",
             "/var/lib/cni/networks",
@@ -204,7 +206,7 @@ fn kernel_settings_that_cannot_be_written() {
     assert!(text.contains("ip_forward"), "{text}");
     assert_eq!(pod.interfaces(), [""; 0]);
     assert_eq!(node.interfaces(), ["cni0"]);
-    assert_eq!(leases(&node), [""; 0]);
+    assert_eq!(leases(&node, "pods"), [""; 0]);
 
     node.tool("umount", "-n /proc/sys");
     runner.add(&network, &pod, "eth0").unwrap();
@@ -218,11 +220,4 @@ fn read_only_kernel_settings_that_are_right_already_are_no_obstacle() {
     bench.node.tool("mount", "-n --bind /proc/sys /proc/sys");
     bench.node.tool("mount", "-n -o remount,bind,ro /proc/sys");
     assert_works(&bench, &pod);
-}
-
-/// The addresses that are leased in network `pods`.
-fn leases(node: &Node) -> Vec<String> {
-    let mut names = node.list("/var/lib/cni/networks/pods");
-    names.retain(|name| name != "lock" && !name.starts_with("last_reserved_ip."));
-    names
 }

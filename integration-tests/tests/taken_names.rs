@@ -10,7 +10,8 @@ fn assert_alive(bench: &Bench, pod: &Pod) {
     for address in [bench.keeper.ipv4("eth0"), bench.keeper.ipv6("eth0")] {
         assert!(ping(pod, address, PATIENCE), "{address}");
     }
-    bench.runner.check(&bench.network, pod, "eth0").unwrap();
+    let checked = bench.runner.check(&bench.network, pod, "eth0");
+    assert!(checked.is_ok(), "{checked:?}");
 }
 
 #[test]
@@ -148,20 +149,13 @@ fn two_interfaces_of_one_pod_live_and_end_apart() {
     let mut bench = Bench::new();
     let pod = bench.attach("a");
     bench.settle();
-    bench.runner.add(&second(), &pod, "net1").unwrap();
+    let mut without_routes = bench.configuration();
+    without_routes["ipam"]["routes"] = json!([]);
+    let network = Network::new(without_routes);
+    bench.runner.add(&network, &pod, "net1").unwrap();
     assert_eq!(pod.interfaces(), ["eth0", "net1"]);
-    bench.runner.del(&second(), &pod, "net1").unwrap();
+    bench.runner.del(&network, &pod, "net1").unwrap();
     assert_eq!(pod.interfaces(), ["eth0"]);
     bench.assert_clean();
     assert_alive(&bench, &pod);
-}
-
-/// The network `pods` without routes: a sandbox has one default route.
-fn second() -> Network {
-    let mut network: serde_json::Value = serde_json::from_str(
-        &bench::network("pods", "cni0", &["10.1.5.0/24", "fd00:1:5::/64"]).text(),
-    )
-    .unwrap();
-    network["plugins"][0]["ipam"]["routes"] = json!([]);
-    Network::new(network)
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A plugin that is killed leaves nothing that DEL does not take away, and nothing that keeps the
+//! next ADD from its work.
+
+use std::collections::BTreeSet;
+
+use integration_tests::{Bench, PATIENCE, Runner, bench, binaries, ping};
+
+/// Runs an ADD, kills it after a time, and waits until no process of it is left. With `all`, the
+/// IPAM plugin is killed with it; else that one goes on alone.
+fn kill_add(bench: &Bench, microseconds: u32, all: bool) {
+    let plugin = binaries::plugins().join("bridge");
+    let seconds = f64::from(microseconds) / 1e6;
+    let group = if all { "" } else { "--foreground" };
+    let text = format!(
+        "exec timeout {group} -s KILL {seconds:.6} {}",
+        plugin.display()
+    );
+    let path = bench.script("bridge", &text);
+    let (scripts, _) = path
+        .split_once(':')
+        .expect("the script's directory is first");
+    let killer = Runner::with_plugins(&bench.node, scripts);
+    let call = bench::call(&killer, &bench.network, "ADD", "a");
+    call.env("CNI_PATH", &path).run(&bench.node);
+    while !bench.processes().is_empty() {
+        std::thread::yield_now();
+    }
+}
+
+/// Kills ADDs ever later, until they are done before the killer comes.
+fn sweep(all: bool) {
+    let bench = Bench::new();
+    let pod = bench.node.pod("a");
+    let mut seen = BTreeSet::new();
+    for step in 0..60 {
+        kill_add(&bench, 500 + step * 700, all);
+        seen.insert((pod.interfaces().len(), bench.leases().len()));
+        bench.call("DEL", "a").run(&bench.node).assert_silent();
+        assert_eq!(pod.interfaces(), [""; 0], "step {step}");
+        bench.assert_clean();
+        if step % 4 == 0 {
+            bench.call("ADD", "a").run(&bench.node).result();
+            assert!(
+                ping(&pod, bench.keeper.ipv4("eth0"), PATIENCE),
+                "step {step}"
+            );
+            bench.call("DEL", "a").run(&bench.node).assert_silent();
+            bench.assert_clean();
+        }
+    }
+    // The keeper's two addresses, with nothing, something and all of the pod's.
+    assert!(
+        seen.contains(&(0, 2)) && seen.contains(&(1, 4)) && seen.len() > 2,
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn an_add_killed_alone() {
+    sweep(false);
+}
+
+#[test]
+fn an_add_killed_with_its_ipam_plugin() {
+    sweep(true);
+}

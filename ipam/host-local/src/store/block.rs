@@ -68,7 +68,12 @@ impl Block {
     pub(super) fn parse(content: &[u8]) -> Option<Self> {
         let (held, bits) = content.split_first_chunk::<HEADER>()?;
         let held = u32::from_le_bytes(*held);
-        let set: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
+        // Eight bytes at a time, because every operation does it.
+        let (words, _) = bits.as_chunks();
+        let set: u32 = words
+            .iter()
+            .map(|word| u64::from_ne_bytes(*word).count_ones())
+            .sum();
         (bits.len() == BYTES && set == held).then(|| Self {
             bits: bits.to_vec(),
             held,

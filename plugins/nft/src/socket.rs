@@ -17,8 +17,8 @@ use crate::wire::{self, Content, DUMP, Header, Refusal, Writer};
 /// How often a look and a change are repeated when others change the ruleset in between. In a
 /// storm each round lets at least one of the callers through.
 const ATTEMPTS: u32 = 1000;
-/// The kernel fills at most 32 KiB of one read.
-const BUFFER: usize = 64 << 10;
+/// More than the 8 KiB that the kernel puts into a datagram anyway; beyond that it adapts to this.
+const BUFFER: usize = 16 << 10;
 
 /// A connection to nf_tables of one network namespace.
 #[derive(Debug)]

@@ -91,9 +91,7 @@ pub fn exclude(
 /// What of `wish` the kernel does not hold although the attachment needs it, one sentence each.
 pub fn missing(nft: &mut Nft, wish: &Masquerade<'_>) -> Result<Vec<String>, Error> {
     let seen = Seen::read(nft, wish.addresses)?;
-    let lacks = seen.lacks(wish).into_iter();
-    let felt = lacks.filter(|lack| !seen.serves_singly(lack));
-    Ok(felt.map(|lack| lack.to_string()).collect())
+    Ok(seen.lacks(wish).iter().map(ToString::to_string).collect())
 }
 
 /// Makes `destinations` reachable untranslated from every masqueraded network, in place of what

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 use super::Masquerade;
 use super::ruleset::{self, CHAINS, EXEMPT, POSTROUTING, TABLE, covers, subnet_of};
 use crate::rule::{longest, octets};
-use crate::{Element, Error, Installed, Nft, Protocol, Rule, Value, Verdict, comment};
+use crate::{Element, Error, Installed, Nft, Protocol, Rule, Verdict, comment};
 
 /// What the table holds: its rules, and for the addresses in question the single pods' elements.
 pub(super) struct Seen<'a> {
@@ -64,55 +64,48 @@ impl<'a> Seen<'a> {
         }
         let comment = format!("{label} {}", wish.owner);
         for address in wish.addresses {
-            let single = self.lacks_of_subnet(&label, *address, &mut lacks);
+            let subnet = subnet_of(*address);
+            if address.prefix() != longest(*address) && !self.exempts(&label, subnet) {
+                push_new(
+                    &mut lacks,
+                    Lack::Exemption {
+                        label: label.clone(),
+                        destination: subnet,
+                    },
+                );
+            }
             let verdict = Verdict::Goto(chain.clone());
             let pod = ruleset::pod(address.ip(), verdict, &comment);
+            // A pod keeps its element when what was in the way of its subnet's rule is gone.
+            let single =
+                self.pod(address) == Some(&pod) || !self.is_served(&label, *address, &mut lacks);
             lacks.extend(self.lacks_of_pod(address, pod, single));
         }
         lacks
     }
 
-    /// Adds what is missing for the subnet of an address; whether the subnet's rule cannot serve.
-    fn lacks_of_subnet(&self, label: &str, address: IpNetwork, lacks: &mut Vec<Lack>) -> bool {
+    /// Whether a subnet's rule serves the address, or will: it is lacking, and not in conflict with
+    /// another network's.
+    fn is_served(&self, label: &str, address: IpNetwork, lacks: &mut Vec<Lack>) -> bool {
         if address.prefix() == longest(address) {
-            return true;
+            return false;
         }
         let subnet = subnet_of(address);
-        let mut lack = |lack| {
-            if !lacks.contains(&lack) {
-                lacks.push(lack);
-            }
-        };
-        if !self.exempts(label, subnet) {
-            lack(Lack::Exemption {
-                label: label.to_owned(),
-                destination: subnet,
-            });
-        }
         let overlaps = |rule| covers(rule, subnet) || covers(subnet, rule);
-        let served = self.has_subnet(|whose, rule| whose == label && covers(rule, subnet));
-        let taken = self.has_subnet(|whose, rule| whose != label && overlaps(rule));
-        if !served && !taken {
-            lack(Lack::Subnet {
+        if self.has_subnet(|whose, rule| whose == label && covers(rule, subnet)) {
+            return true;
+        }
+        if self.has_subnet(|whose, rule| whose != label && overlaps(rule)) {
+            return false;
+        }
+        push_new(
+            lacks,
+            Lack::Subnet {
                 label: label.to_owned(),
                 subnet,
-            });
-        }
-        !served && taken
-    }
-
-    /// Whether all that is lacking is a subnet's rule, and the pods have elements that do the same:
-    /// another network's rule was in the way when they came, and is gone.
-    pub(super) fn serves_singly(&self, lack: &Lack) -> bool {
-        let Lack::Subnet { label, subnet } = lack else {
-            return false;
-        };
-        let own = Some(Value::Verdict(Verdict::Goto(ruleset::chain_of(label))));
-        let serves = |element: &Element| element.value == own;
-        self.pods
-            .iter()
-            .filter(|(address, _)| subnet_of(**address) == *subnet)
-            .all(|(_, element)| element.as_ref().is_some_and(serves))
+            },
+        );
+        true
     }
 
     /// What an attachment lacks whose network is not masqueraded: a way past the rules that are.
@@ -130,8 +123,7 @@ impl<'a> Seen<'a> {
     /// The element of a pod: it need not be there unless the pod is to be served singly, and no
     /// other may be in its place.
     fn lacks_of_pod(&self, address: &IpNetwork, pod: Element, single: bool) -> Option<Lack> {
-        let seen = self.pods.iter().find(|(of, _)| *of == address);
-        let have = seen.and_then(|(_, element)| element.as_ref());
+        let have = self.pod(address);
         let right = match have {
             Some(element) => *element == pod,
             None => !single,
@@ -141,6 +133,11 @@ impl<'a> Seen<'a> {
             have: have.cloned(),
             wish: single.then_some(pod),
         })
+    }
+
+    fn pod(&self, address: &IpNetwork) -> Option<&Element> {
+        let (_, element) = self.pods.iter().find(|(of, _)| *of == address)?;
+        element.as_ref()
     }
 
     /// What the owner of shared destinations lacks.
@@ -207,5 +204,12 @@ impl<'a> Seen<'a> {
                     && rule.is(&ruleset::exemption(label, destination))
             })
         })
+    }
+}
+
+/// Two addresses of one subnet lack the same.
+fn push_new(lacks: &mut Vec<Lack>, lack: Lack) {
+    if !lacks.contains(&lack) {
+        lacks.push(lack);
     }
 }

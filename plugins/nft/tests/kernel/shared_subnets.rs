@@ -17,7 +17,17 @@ fn ensure(nft: &mut Nft, network: &str, owner: &str, addresses: &[IpNetwork]) {
         exempt: &[],
     };
     masquerade::ensure(nft, &wish).unwrap();
-    assert_eq!(masquerade::missing(nft, &wish).unwrap(), [""; 0]);
+    assert_eq!(missing(nft, network, owner, addresses), [""; 0]);
+}
+
+fn missing(nft: &mut Nft, network: &str, owner: &str, addresses: &[IpNetwork]) -> Vec<String> {
+    let wish = Masquerade {
+        network,
+        owner,
+        addresses,
+        exempt: &[],
+    };
+    masquerade::missing(nft, &wish).unwrap()
 }
 
 /// The element of an IPv4 address: its verdict and its comment.
@@ -74,6 +84,13 @@ fn the_second_network_gets_its_rule_when_the_first_is_gone() {
     ensure(&mut nft, "second", "veth2", &networks(["10.1.0.6/16"]));
     masquerade::collect(&mut nft, "first", &[]).unwrap();
     assert_eq!(pod(&mut nft, "10.1.0.6"), goto("second", "veth2"));
+    // The first pod lacks nothing, and gets nothing further.
+    assert_eq!(
+        missing(&mut nft, "second", "veth2", &networks(["10.1.0.6/16"])),
+        [""; 0]
+    );
+    ensure(&mut nft, "second", "veth2", &networks(["10.1.0.6/16"]));
+    assert_eq!(comments(&mut nft, "postrouting").len(), 4);
     ensure(&mut nft, "second", "veth3", &networks(["10.1.0.7/16"]));
     assert_eq!(pod(&mut nft, "10.1.0.7"), None);
     assert_eq!(

@@ -2,13 +2,12 @@
 //! ADD: all of the attachment or nothing of it. The bridge, its gateway and the network's rules
 //! belong to the network and stay.
 
-use cni::{
-    Add, AddResult, Call, Code, Delegate, Dns, Error, Interface, OrCode, RunningAdd, Version,
-};
-use net::{Link, Netns, Rtnl, Undo};
+use cni::{Add, AddResult, Call, Code, Delegate, Dns, Error, OrCode, RunningAdd, Version};
+use net::{Netns, Rtnl, Undo};
 use std::time::Duration;
 
-use crate::bridge_port::{self, Pair};
+use crate::attached::Attached;
+use crate::bridge_port::{self, End, Pair};
 use crate::conf::Conf;
 use crate::firewall::{self, Rules};
 use crate::gateway;
@@ -60,23 +59,10 @@ struct Site<'a> {
     sandbox: &'a Sandbox<'a>,
 }
 
-/// What the attachment became, for the result.
-struct Attached {
-    bridge: HostBridge,
-    pair: Pair,
-    vlan_interface: Option<Link>,
-    plan: Plan,
-    dns: Dns,
-}
-
 impl<'a> Site<'a> {
     fn attach(&self, ipam: Option<&'a Delegate>, undo: &mut Undo<'a>) -> Result<AddResult, Error> {
         let Self {
-            call,
-            conf,
-            rtnl,
-            sandbox,
-            ..
+            call, conf, rtnl, ..
         } = *self;
         // The addresses are sought while the kernel works.
         let seeking = ipam.map(Delegate::start_add).transpose()?;
@@ -91,26 +77,35 @@ impl<'a> Site<'a> {
             true => gateway::ensure(rtnl, conf, &bridge, &plan.gateways)?,
             false => None,
         };
-        let container = sandbox.index()?;
-        if conf.ipam.is_some() {
-            sandbox.configure(container, conf, &plan)?;
-        } else if !conf.container_down {
+        self.bring_up(&pair, &plan)?;
+        let bridge = bridge.link;
+        let attached = Attached {
+            bridge,
+            pair,
+            vlan_interface,
+            plan,
+            dns,
+        };
+        Ok(attached.report(call))
+    }
+
+    /// Configures the container interface and waits until it can be reached.
+    fn bring_up(&self, pair: &Pair, plan: &Plan) -> Result<(), Error> {
+        let Self { conf, sandbox, .. } = *self;
+        let container = pair.container.index;
+        if conf.container_down {
+            return Ok(());
+        }
+        if conf.ipam.is_none() {
             sandbox.set_up(container)?;
+            return self.wait_until_frames_pass(&pair.host);
         }
-        self.wait_until_frames_pass(&pair, container, &plan)?;
-        if conf.ipam.is_some() {
-            sandbox.announce(container, pair.container_mac)?;
+        sandbox.configure(container, conf, plan)?;
+        self.wait_until_frames_pass(&pair.host)?;
+        if conf.dad {
+            sandbox.wait_for_detection(container, plan)?;
         }
-        Ok(report(
-            call,
-            Attached {
-                bridge,
-                pair,
-                vlan_interface,
-                plan,
-                dns,
-            },
-        ))
+        sandbox.announce(container, pair.container.mac)
     }
 
     /// A bridge that somebody deletes between the two steps is made again.
@@ -161,33 +156,21 @@ impl<'a> Site<'a> {
             network: &self.call.network.name,
             port: &pair.host.name,
             addresses: &plan.addresses(),
-            mac: pair.container_mac,
+            mac: pair.container.mac,
         };
         rules.ensure(self.conf)
     }
 
-    fn wait_until_frames_pass(
-        &self,
-        pair: &Pair,
-        container: u32,
-        plan: &Plan,
-    ) -> Result<(), Error> {
-        if self.conf.container_down {
+    fn wait_until_frames_pass(&self, port: &End) -> Result<(), Error> {
+        let wish = || format!("wait for bridge port {:?} to forward", port.name);
+        let running = self.rtnl.wait_running(port.index, PORT_LIMIT);
+        if running.or_code(Code::KERNEL, wish())? {
             return Ok(());
         }
-        let name = &pair.host.name;
-        let wish = || format!("wait for bridge port {name:?} to forward");
-        let running = self.rtnl.wait_running(pair.host.index, PORT_LIMIT);
-        if !running.or_code(Code::KERNEL, wish())? {
-            return Err(Error::new(
-                Code::TRY_AGAIN_LATER,
-                wish() + ": it has no carrier",
-            ));
-        }
-        match self.conf.dad {
-            true => self.sandbox.wait_for_detection(container, plan),
-            false => Ok(()),
-        }
+        Err(Error::new(
+            Code::TRY_AGAIN_LATER,
+            wish() + ": it has no carrier",
+        ))
     }
 }
 
@@ -199,35 +182,4 @@ fn expressible(version: Version, conf: &Conf) -> Result<(), Error> {
     let msg = format!("cniVersion {version} can't express an attachment without addresses");
     Err(Error::new(Code::INVALID_CONFIG, msg)
         .with_details("use cniVersion 0.3.0 or newer, or ipam"))
-}
-
-/// Interfaces in the order that users of the reference plugin know: bridge, host, container.
-fn report(call: &Add, attached: Attached) -> AddResult {
-    let Attached {
-        bridge,
-        pair,
-        vlan_interface,
-        plan,
-        dns,
-    } = attached;
-    let with_mtu = |mtu| (call.network.version >= Version::V1_1_0).then_some(mtu);
-    let interface = |name: &str, mac: net::Mac, mtu| Interface {
-        name: name.to_owned(),
-        mac: Some(mac.to_string()),
-        mtu: with_mtu(mtu),
-        ..Interface::default()
-    };
-    let of_link = |link: &Link| interface(&link.name, link.mac, link.mtu);
-    let container = Interface {
-        sandbox: Some(call.netns.to_string_lossy().into_owned()),
-        ..interface(&call.attachment.ifname, pair.container_mac, pair.host.mtu)
-    };
-    let mut interfaces = vec![of_link(&bridge.link), of_link(&pair.host), container];
-    interfaces.extend(vlan_interface.as_ref().map(of_link));
-    AddResult {
-        interfaces,
-        ips: plan.ips,
-        routes: plan.routes,
-        dns,
-    }
 }

@@ -3,7 +3,7 @@
 //! the near end as a port of the bridge.
 
 use cni::{Attachment, Code, Error, OrCode};
-use net::{Link, Mac, Netns, NewVeth, PortChange, Rtnl, VethEnd, sysctl};
+use net::{Mac, Netns, NewVeth, PortChange, Rtnl, VethEnd, sysctl};
 
 use crate::attachment::{alias, host_interface};
 use crate::conf::Conf;
@@ -11,13 +11,29 @@ use crate::host_bridge::HostBridge;
 use crate::sandbox::Sandbox;
 use crate::vlan::Vlans;
 
+/// The MTU in bytes of a pair that was given none, ETH_DATA_LEN of `linux/if_ether.h`.
+const DEFAULT_MTU: u32 = 1500;
+
 /// The attachment's pair as it was made.
 #[derive(Debug)]
 pub(crate) struct Pair {
     /// The host interface.
-    pub(crate) host: Link,
-    /// The container interface's MAC address.
-    pub(crate) container_mac: Mac,
+    pub(crate) host: End,
+    /// The container interface.
+    pub(crate) container: End,
+    /// The MTU of both in bytes.
+    pub(crate) mtu: u32,
+}
+
+/// One end of the pair, in its own namespace.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// The interface's index.
+    pub(crate) index: u32,
+    /// The interface's name.
+    pub(crate) name: String,
+    /// The interface's MAC address.
+    pub(crate) mac: Mac,
 }
 
 /// Makes the pair. An error leaves nothing of it.
@@ -29,13 +45,13 @@ pub(crate) fn create(
     sandbox: &Netns,
 ) -> Result<Pair, Error> {
     let random = || Mac::random().or_code(Code::KERNEL, "choose a MAC address");
+    let (host_mac, container_mac) = (random()?, conf.mac.map_or_else(random, Ok)?);
     let host_name = host_interface(network, attachment);
     let alias = alias(network, attachment);
-    let container_mac = conf.mac.map_or_else(random, Ok)?;
     let pair = NewVeth {
         host: VethEnd {
             name: &host_name,
-            mac: random()?,
+            mac: host_mac,
             up: true,
             master: Some(bridge.link.index),
             alias: Some(&alias),
@@ -51,20 +67,25 @@ pub(crate) fn create(
         mtu: bridge.mtu,
         container_ns: Some(sandbox),
     };
-    rtnl.create_veth(&pair)
-        .or_code(Code::KERNEL, wish(conf, attachment))?;
-    let host = rtnl
-        .link(&host_name)
-        .or_code(Code::KERNEL, wish(conf, attachment))?;
-    let gone = || {
-        Error::new(
-            Code::TRY_AGAIN_LATER,
-            format!("{host_name} was deleted during ADD"),
-        )
-    };
+    let made = rtnl.create_veth(&pair).or_code(
+        Code::KERNEL,
+        format_args!(
+            "attach {} of {} to {}",
+            attachment.ifname, attachment.container_id, conf.bridge
+        ),
+    )?;
     Ok(Pair {
-        host: host.ok_or_else(gone)?,
-        container_mac,
+        host: End {
+            index: made.host,
+            name: host_name,
+            mac: host_mac,
+        },
+        container: End {
+            index: made.container,
+            name: attachment.ifname.clone(),
+            mac: container_mac,
+        },
+        mtu: bridge.mtu.unwrap_or(DEFAULT_MTU),
     })
 }
 
@@ -73,7 +94,7 @@ pub(crate) fn configure(
     rtnl: &Rtnl,
     conf: &Conf,
     bridge: &HostBridge,
-    port: &Link,
+    port: &End,
 ) -> Result<(), Error> {
     if conf.hairpin || conf.isolated {
         let change = PortChange {
@@ -85,36 +106,34 @@ pub(crate) fn configure(
             format_args!("set up bridge port {:?}", port.name),
         )?;
     }
-    set_vlans(rtnl, &conf.vlans, bridge.default_pvid, port)?;
+    set_vlans(
+        rtnl,
+        &conf.vlans,
+        bridge.default_pvid,
+        (port.index, &port.name),
+    )?;
     // Best effort, as on a host without IPv6 there is no such file.
     let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_ra", port.name), "0");
     Ok(())
 }
 
-/// Makes `port` a member of `vlans`, and of the bridge's default VLAN only where that is wanted.
+/// Makes the port of that index and name a member of `vlans`, and of the bridge's default VLAN only where that is wanted.
 pub(crate) fn set_vlans(
     rtnl: &Rtnl,
     vlans: &Vlans,
     default_pvid: u16,
-    port: &Link,
+    (index, name): (u32, &str),
 ) -> Result<(), Error> {
-    let wish = || format!("set the VLANs of bridge port {:?}", port.name);
+    let wish = || format!("set the VLANs of bridge port {name:?}");
     for vlan in vlans.wanted() {
-        rtnl.add_port_vlan(port.index, &vlan)
+        rtnl.add_port_vlan(index, &vlan)
             .or_code(Code::KERNEL, wish())?;
     }
     if vlans.drops_default(default_pvid) {
-        rtnl.delete_port_vlan(port.index, default_pvid..=default_pvid)
+        rtnl.delete_port_vlan(index, default_pvid..=default_pvid)
             .or_code(Code::KERNEL, wish())?;
     }
     Ok(())
-}
-
-fn wish(conf: &Conf, attachment: &Attachment) -> String {
-    format!(
-        "attach {} of {} to {}",
-        attachment.ifname, attachment.container_id, conf.bridge
-    )
 }
 
 /// Refuses an attachment that is there already. Asked before the IPAM plugin is started: the

@@ -6,6 +6,7 @@ use cni::{AddResult, Call, Check, Code, Error, OrCode};
 use ipnetwork::IpNetwork;
 use net::{Kind, Link, Netns, Rtnl, sysctl};
 
+use crate::attachment::host_interface;
 use crate::conf::Conf;
 use crate::firewall::Rules;
 use crate::gateway;
@@ -200,7 +201,11 @@ fn check_rules(
     (container, port): (&Link, &Option<Link>),
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let Some(port) = port else { return Ok(()) };
+    // A pair of another name was made by the reference plugin, and rules of its kind with it.
+    let name = host_interface(&call.network.name, &call.attachment);
+    let Some(port) = port.as_ref().filter(|port| port.name == name) else {
+        return Ok(());
+    };
     let rules = Rules {
         network: &call.network.name,
         port: &port.name,

@@ -117,7 +117,12 @@ fn ensure_vlan_interface(rtnl: &Rtnl, conf: &Conf, bridge: &HostBridge) -> Resul
     };
     match port {
         Some(port) if port.master == Some(bridge.link.index) => {
-            bridge_port::set_vlans(rtnl, &conf.vlans.access_only(), bridge.default_pvid, &port)?;
+            bridge_port::set_vlans(
+                rtnl,
+                &conf.vlans.access_only(),
+                bridge.default_pvid,
+                (port.index, &port.name),
+            )?;
             Ok(link)
         }
         _ => {

@@ -3,6 +3,7 @@
 //! addresses from an IPAM plugin, the gateway on the bridge and masquerade behind it.
 
 mod add;
+mod attached;
 mod attachment;
 mod bridge_port;
 mod check;

@@ -36,15 +36,6 @@ impl<'a> Sandbox<'a> {
         self.rtnl.link(self.ifname).or_code(Code::KERNEL, wish())
     }
 
-    /// The container interface's index, after it was made.
-    pub(crate) fn index(&self) -> Result<u32, Error> {
-        let gone = || format!("{:?} was deleted during ADD", self.ifname);
-        match self.interface()? {
-            Some(link) => Ok(link.index),
-            None => Err(Error::new(Code::TRY_AGAIN_LATER, gone())),
-        }
-    }
-
     /// Addresses, then up (so that the kernel announces them), then routes.
     pub(crate) fn configure(&self, index: u32, conf: &Conf, plan: &Plan) -> Result<(), Error> {
         self.set_sysctls(conf, plan)?;

@@ -156,11 +156,14 @@ fn firewall((kind, object): (&String, &Value)) -> Vec<String> {
         .collect()
 }
 
-/// Files and directories below `directory`, without what the laboratory itself keeps there.
+/// What is not a plugin's: the laboratory's own files, and the cache of `cnitool`.
+const NOT_OURS: [&str; 3] = ["/run/lab", "/run/netns", "/var/lib/cni/results"];
+
+/// Files and directories below `directory`.
 fn files(directory: &Path, lines: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
-        if [Path::new("/run/lab"), Path::new("/run/netns")].contains(&&*path) {
+        if NOT_OURS.iter().any(|other| path == Path::new(other)) {
             continue;
         }
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

@@ -9,8 +9,6 @@ mod del;
 mod gc;
 mod resolv;
 mod status;
-#[cfg(test)]
-mod tests;
 
 use std::process::ExitCode;
 

@@ -76,9 +76,10 @@ impl Store {
     /// # Errors
     /// When that can't be seen, as with a parent that may not be searched.
     pub fn exists(&self) -> Result<bool, Error> {
-        self.dir
-            .try_exists()
-            .map_err(Error::io("look for the store", &self.dir))
+        match self.dir.try_exists() {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+            exists => exists.map_err(Error::io("look for the store", &self.dir)),
+        }
     }
 
     /// Whether leases could be written now, as far as that can be seen without trying: the
@@ -93,9 +94,10 @@ impl Store {
                 .find(|path| path.exists())
                 .unwrap_or_else(|| Path::new("."));
             let allowed = AccessFlags::W_OK | AccessFlags::X_OK;
-            let usable = match access(there, allowed) {
-                Ok(()) if !there.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
-                answer => answer.map_err(io::Error::from),
+            let usable = if there.is_dir() {
+                access(there, allowed).map_err(io::Error::from)
+            } else {
+                Err(io::ErrorKind::NotADirectory.into())
             };
             usable.map_err(Error::io("write leases into", there))
         })

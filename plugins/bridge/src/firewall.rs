@@ -43,10 +43,11 @@ impl Rules<'_> {
                 Code::FIREWALL,
                 format_args!("masquerade network {network:?}"),
             ),
-            None => masquerade::exclude(&mut nft, network, port, addresses).or_code(
-                Code::FIREWALL,
-                format_args!("keep network {network:?} from being masqueraded"),
-            ),
+            None => masquerade::exclude(&mut nft, network, port, addresses, conf.is_gateway)
+                .or_code(
+                    Code::FIREWALL,
+                    format_args!("keep network {network:?} from being masqueraded"),
+                ),
         }
     }
 

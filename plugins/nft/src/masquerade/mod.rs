@@ -26,9 +26,9 @@
 //! Where a subnet's rule cannot serve, an element in `pods4` or `pods6` serves the one pod: when
 //! another network has a rule for an overlapping subnet, when the pod's address has no subnet
 //! (/32), and when the pod's network is not masqueraded but another one's rule covers it. Then
-//! `peers4` or `peers6` makes the pod a destination without translation. The subnet's rule of a
-//! masqueraded network that arrives later also takes in pods of an unmasqueraded network on the
-//! same subnet that were there before.
+//! `peers4` or `peers6` makes the pod a destination without translation. What a network that is not
+//! masqueraded needs is brought in by its attachments, so those that were there before the first
+//! masqueraded network have no element and their subnet no exemption before its next attachment.
 
 mod collect;
 mod mend;
@@ -71,17 +71,20 @@ pub fn ensure(nft: &mut Nft, wish: &Masquerade<'_>) -> Result<(), Error> {
 }
 
 /// Keeps the addresses of an attachment of a network that is not masqueraded out of the rules of
-/// one that is. Changes nothing unless a masqueraded subnet covers one of them.
+/// one that is. If the subnets are `routed` by this host, so that their pods find back to those of
+/// other networks, they become destinations without translation. Changes nothing as long as no
+/// network is masqueraded.
 pub fn exclude(
     nft: &mut Nft,
     network: &str,
     owner: &str,
     addresses: &[IpNetwork],
+    routed: bool,
 ) -> Result<(), Error> {
     nft.transact(|nft| {
         let seen = Seen::read(nft, addresses)?;
         let mut batch = Batch::new();
-        for lack in seen.lacks_of_excluded(network, owner) {
+        for lack in seen.lacks_of_excluded(network, owner, routed) {
             lack.mend(nft, &mut batch, &seen)?;
         }
         Ok(batch)

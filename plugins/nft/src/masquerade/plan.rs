@@ -64,15 +64,8 @@ impl<'a> Seen<'a> {
         }
         let comment = format!("{label} {}", wish.owner);
         for address in wish.addresses {
-            let subnet = subnet_of(*address);
-            if address.prefix() != longest(*address) && !self.exempts(&label, subnet) {
-                push_new(
-                    &mut lacks,
-                    Lack::Exemption {
-                        label: label.clone(),
-                        destination: subnet,
-                    },
-                );
+            if let Some(lack) = self.lacks_exemption(&label, *address) {
+                push_new(&mut lacks, lack);
             }
             let verdict = Verdict::Goto(chain.clone());
             let pod = ruleset::pod(address.ip(), verdict, &comment);
@@ -108,16 +101,34 @@ impl<'a> Seen<'a> {
         true
     }
 
-    /// What an attachment lacks whose network is not masqueraded: a way past the rules that are.
-    pub(super) fn lacks_of_excluded(&self, network: &str, owner: &str) -> Vec<Lack> {
-        let comment = format!("{} {owner}", comment::label(network));
-        let lack = |(address, _): &(&IpNetwork, _)| {
+    /// What an attachment lacks whose network is not masqueraded: a way past the rules that are, and
+    /// for a routed subnet a place among the destinations that these spare.
+    pub(super) fn lacks_of_excluded(&self, network: &str, owner: &str, routed: bool) -> Vec<Lack> {
+        let label = comment::label(network);
+        let comment = format!("{label} {owner}");
+        let spared = routed && !self.lacks_base();
+        let mut lacks = Vec::new();
+        for (address, _) in &self.pods {
+            let exemption = self.lacks_exemption(&label, **address);
+            if let Some(lack) = exemption.filter(|_| spared) {
+                push_new(&mut lacks, lack);
+            }
             let host = IpNetwork::from(address.ip());
             let covered = self.has_subnet(|_, subnet| covers(subnet, host));
             let pod = ruleset::pod(address.ip(), Verdict::Accept, &comment);
-            self.lacks_of_pod(address, pod, covered)
-        };
-        self.pods.iter().filter_map(lack).collect()
+            lacks.extend(self.lacks_of_pod(address, pod, covered));
+        }
+        lacks
+    }
+
+    /// The exemption of an address's subnet, which no packet of a pod is masqueraded on its way to.
+    fn lacks_exemption(&self, label: &str, address: IpNetwork) -> Option<Lack> {
+        let destination = subnet_of(address);
+        let lacking = address.prefix() != longest(address) && !self.exempts(label, destination);
+        lacking.then(|| Lack::Exemption {
+            label: label.to_owned(),
+            destination,
+        })
     }
 
     /// The element of a pod: it need not be there unless the pod is to be served singly, and no

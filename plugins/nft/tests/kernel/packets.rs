@@ -187,8 +187,14 @@ fn a_pod_of_an_unmasqueraded_network_keeps_its_address() {
     ensure(&site, "podnet", "vetho", &["10.1.0.9/24"], &[]);
     assert_eq!(site.source(POD, WORLD), NODE);
     let mut nft = site.node.nft();
-    masquerade::exclude(&mut nft, "plain", "vethpod", &networks(["10.1.0.5/24"]))
-        .expect("to exclude");
+    masquerade::exclude(
+        &mut nft,
+        "plain",
+        "vethpod",
+        &networks(["10.1.0.5/24"]),
+        false,
+    )
+    .expect("to exclude");
     assert_eq!(site.source(POD, WORLD), POD);
     masquerade::release(&mut nft, "plain", "vethpod").expect("to release");
     assert_eq!(site.source(POD, WORLD), NODE);

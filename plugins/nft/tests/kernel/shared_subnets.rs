@@ -157,7 +157,14 @@ fn gc_of_a_thousand_attachments_leaves_nothing() {
 fn a_new_attachment_takes_its_address_over_from_what_was_left_behind() {
     let mut nft = isolated();
     ensure(&mut nft, "podnet", "veth1", &networks(["10.1.0.5/16"]));
-    masquerade::exclude(&mut nft, "plain", "vethold", &networks(["10.1.0.6/16"])).unwrap();
+    masquerade::exclude(
+        &mut nft,
+        "plain",
+        "vethold",
+        &networks(["10.1.0.6/16"]),
+        false,
+    )
+    .unwrap();
     assert_eq!(
         pod(&mut nft, "10.1.0.6"),
         Some((Verdict::Accept, "plain vethold".to_owned()))
@@ -175,7 +182,7 @@ fn check_tells_whose_element_is_in_the_way() {
     let mut nft = isolated();
     let addresses = networks(["10.1.0.6/16"]);
     ensure(&mut nft, "podnet", "veth1", &addresses);
-    masquerade::exclude(&mut nft, "plain", "vethold", &addresses).unwrap();
+    masquerade::exclude(&mut nft, "plain", "vethold", &addresses, false).unwrap();
     let wish = Masquerade {
         network: "podnet",
         owner: "veth1",
@@ -192,13 +199,13 @@ fn check_tells_whose_element_is_in_the_way() {
 fn an_unmasqueraded_attachment_changes_nothing_unless_it_is_covered() {
     let mut nft = isolated();
     let addresses = networks(["10.1.0.6/16", "fd00:1::6/64"]);
-    masquerade::exclude(&mut nft, "plain", "veth2", &addresses).unwrap();
+    masquerade::exclude(&mut nft, "plain", "veth2", &addresses, false).unwrap();
     assert!(!nft.has_table(INET).unwrap());
     ensure(&mut nft, "podnet", "veth1", &networks(["10.2.0.5/16"]));
-    masquerade::exclude(&mut nft, "plain", "veth2", &addresses).unwrap();
+    masquerade::exclude(&mut nft, "plain", "veth2", &addresses, false).unwrap();
     assert!(nft.elements(INET, "pods4").unwrap().is_empty());
     ensure(&mut nft, "podnet", "veth1", &networks(["10.1.0.5/24"]));
-    masquerade::exclude(&mut nft, "plain", "veth2", &addresses).unwrap();
+    masquerade::exclude(&mut nft, "plain", "veth2", &addresses, false).unwrap();
     assert_eq!(
         pod(&mut nft, "10.1.0.6"),
         Some((Verdict::Accept, "plain veth2".to_owned()))
@@ -206,4 +213,21 @@ fn an_unmasqueraded_attachment_changes_nothing_unless_it_is_covered() {
     assert!(nft.elements(INET, "pods6").unwrap().is_empty());
     masquerade::release(&mut nft, "plain", "veth2").unwrap();
     assert_eq!(pod(&mut nft, "10.1.0.6"), None);
+}
+
+#[test]
+fn a_routed_subnet_that_is_not_masqueraded_is_a_destination_without_translation() {
+    let mut nft = isolated();
+    let plain = networks(["10.2.0.5/16"]);
+    masquerade::exclude(&mut nft, "plain", "veth1", &plain, true).unwrap();
+    assert!(!nft.has_table(INET).unwrap(), "nothing to be spared from");
+    ensure(&mut nft, "first", "veth2", &networks(["10.1.0.5/16"]));
+    masquerade::exclude(&mut nft, "lan", "veth3", &networks(["10.3.0.5/16"]), false).unwrap();
+    for _ in 0..2 {
+        masquerade::exclude(&mut nft, "plain", "veth1", &plain, true).unwrap();
+        let exempt = ["first 10.1.0.0/16", "plain 10.2.0.0/16"];
+        assert_eq!(comments(&mut nft, "exempt")[2..], exempt);
+    }
+    masquerade::collect(&mut nft, "plain", &[]).unwrap();
+    assert_eq!(comments(&mut nft, "exempt")[2..], ["first 10.1.0.0/16"]);
 }

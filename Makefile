@@ -31,7 +31,7 @@ endif
 .PHONY: demo test install build tools lint toolchain packages namespaces
 
 demo: toolchain namespaces
-	cargo build --locked --quiet --workspace --bins
+	cargo build --locked --workspace --bins
 	cargo run --locked --quiet --package integration-tests --bin demo
 
 test: toolchain namespaces packages tools build

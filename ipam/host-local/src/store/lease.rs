@@ -23,6 +23,16 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// What is in the way of an address, and can't be read or taken away.
+    pub(super) fn without_owner(address: IpAddr) -> Self {
+        Self {
+            address,
+            owner: None,
+            written: SystemTime::UNIX_EPOCH,
+            boot: None,
+        }
+    }
+
     pub(super) fn is_of_earlier_boot(&self, boot: &Boot) -> bool {
         self.owner.is_some() && self.boot.as_deref() != Some(boot.id())
     }

@@ -96,13 +96,16 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Reads the whole directory, and takes back the addresses whose file a crash left empty.
+    /// Reads the whole directory, and takes back the addresses whose file a crash left empty as far
+    /// as the file system lets it.
     pub(super) fn walk(&mut self) -> Result<Vec<Lease>, Error> {
         self.walks += 1;
-        let contents = walk::read(&self.store.dir, &self.index, self.boot())?;
+        let mut contents = walk::read(&self.store.dir, &self.index, self.boot())?;
         for address in contents.empty {
             self.changed = true;
-            lease::remove(&self.store.dir, address)?;
+            if lease::remove(&self.store.dir, address).is_err() {
+                contents.leases.push(Lease::without_owner(address));
+            }
         }
         Ok(contents.leases)
     }

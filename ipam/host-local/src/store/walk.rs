@@ -48,12 +48,7 @@ pub(super) fn read(dir: &Path, index: &Index<'_>, boot: &Boot) -> Result<Content
                 continue;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(_) => Lease {
-                address,
-                owner: None,
-                written: SystemTime::UNIX_EPOCH,
-                boot: None,
-            },
+            Err(_) => Lease::without_owner(address),
         };
         contents.leases.push(lease);
     }

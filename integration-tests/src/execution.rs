@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, chdir, chroot};
 use serde_json::Value;
 
@@ -167,6 +168,8 @@ pub(crate) fn finish(command: &mut Command, stdin: &[u8]) -> Outcome {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // A group of its own, so that what it started can be ended with it.
+    command.process_group(0);
     let mut child = command
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -178,7 +181,7 @@ pub(crate) fn finish(command: &mut Command, stdin: &[u8]) -> Outcome {
         scope.spawn(move || pipe.write_all(stdin).ok());
         scope.spawn(move || done.send(child.wait_with_output()).ok());
         let output = ended.recv_timeout(LIMIT).unwrap_or_else(|_| {
-            kill(pid, Signal::SIGKILL).ok();
+            killpg(pid, Signal::SIGKILL).ok();
             panic!("{command:?} did not end within {LIMIT:?}")
         });
         let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -49,26 +49,21 @@ impl Batch {
         );
     }
 
-    /// `create chain`; with a hook, a base chain whose policy is to accept.
+    /// `add chain`; with a hook, a base chain whose policy is to accept. One that is there is left
+    /// as it is, and refused if it has another hook.
     pub fn add_chain(&mut self, table: Table<'_>, name: &str, hook: Option<Hook>) {
         let wish = format!("add chain {name} to {table}");
-        self.push(
-            verb::NEW_CHAIN,
-            CREATE | EXCLUSIVE,
-            table.family,
-            wish,
-            |w| {
-                w.text(nfta::CHAIN_TABLE, table.name);
-                w.text(nfta::CHAIN_NAME, name);
-                if let Some(hook) = hook {
-                    w.nested(nfta::CHAIN_HOOK, |w| {
-                        w.number(nfta::HOOK_NUMBER, hook.number);
-                        w.bytes(nfta::HOOK_PRIORITY, &hook.priority.to_be_bytes());
-                    });
-                    w.text(nfta::CHAIN_TYPE, hook.kind);
-                }
-            },
-        );
+        self.push(verb::NEW_CHAIN, CREATE, table.family, wish, |w| {
+            w.text(nfta::CHAIN_TABLE, table.name);
+            w.text(nfta::CHAIN_NAME, name);
+            if let Some(hook) = hook {
+                w.nested(nfta::CHAIN_HOOK, |w| {
+                    w.number(nfta::HOOK_NUMBER, hook.number);
+                    w.bytes(nfta::HOOK_PRIORITY, &hook.priority.to_be_bytes());
+                });
+                w.text(nfta::CHAIN_TYPE, hook.kind);
+            }
+        });
     }
 
     /// `create set`, `create map`

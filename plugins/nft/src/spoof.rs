@@ -178,9 +178,7 @@ fn add_base(nft: &mut Nft, batch: &mut Batch) -> Result<(), Error> {
             batch.add_set(TABLE, &set);
         }
     }
-    if !nft.has_chain(TABLE, CHAIN)? {
-        batch.add_chain(TABLE, CHAIN, Some(Hook::BRIDGE_INPUT));
-    }
+    batch.add_chain(TABLE, CHAIN, Some(Hook::BRIDGE_INPUT));
     batch.append_rule(TABLE, CHAIN, &rule());
     Ok(())
 }

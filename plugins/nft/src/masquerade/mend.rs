@@ -63,9 +63,7 @@ fn mend_base(nft: &mut Nft, batch: &mut Batch, seen: &Seen<'_>) -> Result<(), Er
         }
     }
     for (chain, hook) in CHAINS {
-        if !nft.has_chain(TABLE, chain)? {
-            batch.add_chain(TABLE, chain, hook);
-        }
+        batch.add_chain(TABLE, chain, hook);
         let base = ruleset::base(chain);
         if seen.begins_with(chain, &base) {
             continue;

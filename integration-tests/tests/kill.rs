@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use integration_tests::{Bench, PATIENCE, Runner, bench, binaries, ping};
+use net::LinkChange;
 
 /// Runs an ADD, kills it after a time, and waits until no process of it is left. With `all`, the
 /// IPAM plugin is killed with it; else that one goes on alone.
@@ -64,4 +65,24 @@ fn an_add_killed_alone() {
 #[test]
 fn an_add_killed_with_its_ipam_plugin() {
     sweep(true);
+}
+
+#[test]
+fn an_add_killed_before_its_pair_says_whose_it_is() {
+    let bench = Bench::new();
+    let pod = bench.attach("a");
+    let result = bench.runner.result(&bench.network, "a", "eth0");
+    let result = result.expect("the runner remembers it");
+    let host = result["interfaces"][1]["name"].as_str();
+    // The kernel takes the alias by a second request only; the killer may come between the two.
+    let host = bench.node.link(host.expect("it has a name"));
+    let unsaid = LinkChange {
+        alias: Some(""),
+        ..LinkChange::default()
+    };
+    bench.node.rtnl().change_link(host.index, &unsaid).unwrap();
+    assert_eq!(bench.node.link(&host.name).alias, None);
+    bench.call("DEL", "a").run(&bench.node).assert_silent();
+    assert_eq!(pod.interfaces(), [""; 0]);
+    bench.assert_clean();
 }

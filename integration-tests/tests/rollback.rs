@@ -106,9 +106,10 @@ fn an_ipam_plugin_that_fails_or_talks_nonsense_is_told_to_release() {
             r#"echo '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.5.77"}]}'"#,
             101,
         ),
-        // The kernel gives no interface a multicast address.
+        // The kernel knows no way to this gateway.
         (
-            r#"echo '{"cniVersion": "1.1.0", "ips": [{"address": "ff02::77/64"}]}'"#,
+            r#"echo '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.5.77/24"}],
+                "routes": [{"dst": "198.51.100.0/24", "gw": "203.0.113.1"}]}'"#,
             100,
         ),
     ] {
@@ -118,10 +119,7 @@ fn an_ipam_plugin_that_fails_or_talks_nonsense_is_told_to_release() {
             "ipam",
             &format!("cat >/dev/null; echo $CNI_COMMAND >>/run/lab/calls; {answer}"),
         );
-        let call = add(&bench, |conf| {
-            conf["ipam"] = json!({"type": "ipam"});
-            conf["ipMasq"] = json!(false);
-        });
+        let call = add(&bench, |conf| conf["ipam"] = json!({"type": "ipam"}));
         assert_fails(&bench, &pod, &call.env("CNI_PATH", path), code);
         assert_eq!(bench.node.read("/run/lab/calls"), "ADD\nDEL\n", "{says}");
     }
@@ -159,6 +157,9 @@ fn a_firewall_table_that_refuses() {
         "add chain inet podwire postrouting { type filter hook postrouting priority 0 ; }",
         "add chain inet podwire exempt { type filter hook input priority 0 ; }",
         "add set inet podwire pods4 { type inet_service ; }",
+        "add chain bridge podwire prerouting { type filter hook output priority 0 ; }",
+        "add chain bridge podwire prerouting { type filter hook prerouting priority 7 ; }",
+        "add chain bridge podwire prerouting",
         "add set bridge podwire sources { type ether_addr ; }",
     ] {
         let node = Node::new();

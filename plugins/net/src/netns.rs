@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 use nix::sched::{CloneFlags, setns};
-use nix::sys::statfs::{NSFS_MAGIC, PROC_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use crate::Error;
 use crate::error::Cause;
@@ -38,7 +39,9 @@ impl Netns {
     /// # Errors
     /// When `/proc` is not mounted.
     pub fn current() -> Result<Self, Error> {
-        Self::open(Path::new("/proc/thread-self/ns/net"))
+        let file = File::open("/proc/thread-self/ns/net");
+        file.map(|file| Self { file })
+            .map_err(|e| Cause::from(e).during("cannot open the thread's own network namespace"))
     }
 
     /// Runs `f` with this thread inside the namespace, and comes back, even
@@ -52,7 +55,7 @@ impl Netns {
     /// namespace.
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> Result<T, Error> {
         let home = Return(Self::current()?);
-        setns(&self.file, CloneFlags::CLONE_NEWNET)
+        self.enter()
             .map_err(|errno| Cause::from(errno).during("cannot enter the network namespace"))?;
         let result = f();
         drop(home);
@@ -75,11 +78,20 @@ impl Netns {
             .read(true)
             .custom_flags(O_NONBLOCK)
             .open(path)?;
-        match fstatfs(&file)?.filesystem_type() {
-            // Kernels before 3.19 show namespaces as procfs files.
-            NSFS_MAGIC | PROC_SUPER_MAGIC => Ok(Self { file }),
-            _ => Err(Cause::NotNamespace),
+        let netns = match fstatfs(&file)?.filesystem_type() {
+            NSFS_MAGIC => Self { file },
+            _ => return Err(Cause::NotNamespace),
+        };
+        // Whether it is one for networks shows when a thread enters, and no earlier. That it may
+        // not enter is no matter before it has to.
+        match netns.run(|| ()) {
+            Err(error) if error.errno() == Some(Errno::EINVAL) => Err(Cause::NotNamespace),
+            _ => Ok(netns),
         }
+    }
+
+    fn enter(&self) -> Result<(), Errno> {
+        setns(&self.file, CloneFlags::CLONE_NEWNET)
     }
 }
 
@@ -94,7 +106,7 @@ struct Return(Netns);
 
 impl Drop for Return {
     fn drop(&mut self) {
-        if setns(&self.0, CloneFlags::CLONE_NEWNET).is_err() {
+        if self.0.enter().is_err() {
             std::process::abort();
         }
     }

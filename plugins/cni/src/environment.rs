@@ -169,7 +169,8 @@ fn ifname(value: &OsStr) -> Result<String, Error> {
     };
     let given = || format!("CNI_IFNAME is {:?}", value.to_string_lossy());
     if value.len() >= IFNAMSIZ {
-        let details = format!("interface name should be less than {IFNAMSIZ} characters");
+        let limit = format!("interface name should be less than {IFNAMSIZ} characters");
+        let details = format!("{limit}, {}", given());
         return refused("interface name is too long", details);
     }
     match value.to_str() {

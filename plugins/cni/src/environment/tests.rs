@@ -138,7 +138,9 @@ fn interface_names_follow_the_kernel() {
     let details = refusal(IFNAME, "abcdefghijklmnop").details;
     assert_eq!(
         details.as_deref(),
-        Some("interface name should be less than 16 characters")
+        Some(
+            "interface name should be less than 16 characters, CNI_IFNAME is \"abcdefghijklmnop\""
+        )
     );
     assert_eq!(
         refusal(IFNAME, "a/b").details.as_deref(),

@@ -54,6 +54,13 @@ impl Error {
     pub fn is_not_namespace(&self) -> bool {
         matches!(self.cause, Cause::NotNamespace)
     }
+
+    /// Whether nobody knows what came of the request: the kernel had more to
+    /// say than the socket could hold.
+    #[must_use]
+    pub fn is_answer_lost(&self) -> bool {
+        matches!(self.cause, Cause::Lost)
+    }
 }
 
 /// Why a request failed; becomes an [`Error`] when the wish is known.
@@ -65,6 +72,8 @@ pub(crate) enum Cause {
     NotNamespace,
     /// A dump was interrupted by changes each time it was tried.
     Unsteady,
+    /// The answer was dropped, because the socket was full.
+    Lost,
     /// No answer came, or none that could be decoded.
     Silent,
 }
@@ -96,6 +105,7 @@ impl fmt::Display for Cause {
             } => write!(f, "{} ({text})", describe(*errno)),
             Self::NotNamespace => f.write_str("it is not a network namespace"),
             Self::Unsteady => f.write_str("the list changed during each reading of it"),
+            Self::Lost => f.write_str("the kernel's answer was lost"),
             Self::Silent => f.write_str("the kernel gave no answer that could be understood"),
         }
     }

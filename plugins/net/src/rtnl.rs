@@ -11,11 +11,11 @@ use std::{fmt, io};
 use futures::{FutureExt, Stream};
 use netlink_packet_core::{
     ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_ECHO,
-    NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator,
+    NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_sys::AsyncSocket;
 use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{AsyncSocket, Socket};
 use nix::errno::Errno;
 use rtnetlink::Handle;
 
@@ -67,6 +67,11 @@ impl Rtnl {
     /// The namespace that this is a connection to.
     pub(crate) fn netns(&self) -> &Netns {
         &self.netns
+    }
+
+    /// Lends the socket itself. Between two requests nothing is on its way.
+    pub(crate) fn with_socket<T>(&self, f: impl FnOnce(&Socket) -> T) -> T {
+        f(self.connection.borrow_mut().socket_mut().socket_ref())
     }
 
     /// The object that a GET request names.
@@ -158,15 +163,7 @@ impl Answer {
         self.interrupted |= header.flags & NLM_F_DUMP_INTR != 0;
         match payload {
             NetlinkPayload::InnerMessage(message) => self.messages.push(message),
-            NetlinkPayload::Error(error) if error.code.is_some() => {
-                let text = (header.flags & NLM_F_ACK_TLVS != 0)
-                    .then(|| ext_ack(&error))
-                    .flatten();
-                return Err(Cause::Refused {
-                    errno: errno(error.raw_code()),
-                    text,
-                });
-            }
+            NetlinkPayload::Error(error) => return verdict(&header, &error),
             NetlinkPayload::Done(done) if done.code < 0 => {
                 let text = attribute_text(&done.extended_ack);
                 return Err(Cause::Refused {
@@ -174,7 +171,7 @@ impl Answer {
                     text,
                 });
             }
-            NetlinkPayload::Overrun(_) => return Err(Errno::ENOBUFS.into()),
+            NetlinkPayload::Overrun(_) => return Err(Cause::Lost),
             _ => {}
         }
         Ok(())
@@ -196,6 +193,20 @@ fn steady(
         previous = Some(answer.messages);
     }
     Err(Cause::Unsteady)
+}
+
+/// What an acknowledgement says of the request.
+pub(crate) fn verdict(header: &NetlinkHeader, error: &ErrorMessage) -> Result<(), Cause> {
+    if error.code.is_none() {
+        return Ok(());
+    }
+    let text = (header.flags & NLM_F_ACK_TLVS != 0)
+        .then(|| ext_ack(error))
+        .flatten();
+    Err(Cause::Refused {
+        errno: errno(error.raw_code()),
+        text,
+    })
 }
 
 fn errno(code: i32) -> Errno {

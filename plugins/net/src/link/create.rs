@@ -118,7 +118,7 @@ impl Rtnl {
         Ok(pair)
     }
 
-    fn create(&self, message: LinkMessage) -> Result<(), Cause> {
+    pub(super) fn create(&self, message: LinkMessage) -> Result<(), Cause> {
         self.change(
             RouteNetlinkMessage::NewLink(message),
             NLM_F_CREATE | NLM_F_EXCL,

@@ -5,6 +5,7 @@
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod vlan;
+pub(crate) mod vxlan;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use netlink_packet_route::link::{
 use nix::errno::Errno;
 use rtnetlink::MulticastGroup;
 
+use self::vxlan::Vxlan;
 use crate::error::Cause;
 use crate::{Error, Mac, Rtnl};
 
@@ -65,6 +67,8 @@ pub enum Kind {
     },
     /// One end of a veth pair.
     Veth,
+    /// A VXLAN tunnel's end.
+    Vxlan(Vxlan),
     /// Another kind of virtual link, by the kernel's name for it.
     Other(String),
     /// A device with a driver, or `lo`: nobody created it by name.
@@ -111,22 +115,16 @@ impl Rtnl {
     /// # Errors
     /// When the kernel refuses, or the list changes as fast as it is read.
     pub fn ports(&self, bridge_index: u32) -> Result<Vec<Link>, Error> {
-        let mut request = request();
-        request
-            .attributes
-            .push(LinkAttribute::Controller(bridge_index));
-        let messages = self
-            .dump(&RouteNetlinkMessage::GetLink(request))
+        let mut ports = self
+            .list(LinkAttribute::Controller(bridge_index))
             .map_err(|cause| {
                 cause.during(format!(
                     "cannot list the ports of {}",
                     self.describe(bridge_index)
                 ))
             })?;
-        let ports = messages.into_iter().filter_map(link_in);
-        Ok(ports
-            .filter(|port| port.master == Some(bridge_index))
-            .collect())
+        ports.retain(|port| port.master == Some(bridge_index));
+        Ok(ports)
     }
 
     /// Waits until a link runs (it is up and has a carrier), but not longer than
@@ -152,6 +150,14 @@ impl Rtnl {
             .attributes
             .push(LinkAttribute::IfName(name.to_owned()));
         self.get_link(request)
+    }
+
+    /// The links that a filter lets through; older kernels don't know each one.
+    fn list(&self, filter: LinkAttribute) -> Result<Vec<Link>, Cause> {
+        let mut request = request();
+        request.attributes.push(filter);
+        let messages = self.dump(&RouteNetlinkMessage::GetLink(request))?;
+        Ok(messages.into_iter().filter_map(link_in).collect())
     }
 
     fn get_link(&self, request: LinkMessage) -> Result<Option<Link>, Cause> {
@@ -242,8 +248,12 @@ impl Link {
                 };
             }
             LinkInfo::Kind(InfoKind::Veth) => self.kind = Kind::Veth,
+            LinkInfo::Kind(InfoKind::Vxlan) => self.kind = Kind::Vxlan(vxlan::read(&[])),
             LinkInfo::Kind(kind) => self.kind = Kind::Other(kind.to_string()),
             LinkInfo::Data(InfoData::Bridge(settings)) => self.kind = bridge(&settings),
+            LinkInfo::Data(InfoData::Vxlan(settings)) => {
+                self.kind = Kind::Vxlan(vxlan::read(&settings));
+            }
             LinkInfo::PortData(InfoPortData::BridgePort(settings)) => {
                 self.port = Some(port(&settings));
             }

@@ -2,6 +2,7 @@
 //! Routes: the entries of the routing tables, and what they say about one
 //! destination.
 
+pub(crate) mod entry;
 mod message;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, Rout
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
+use self::entry::RouteEntry;
 use crate::address::family;
 use crate::error::Cause;
 use crate::{Error, Rtnl};
@@ -148,14 +150,8 @@ impl Rtnl {
     /// # Errors
     /// [`Error::is_not_found`] when there is no such link.
     pub fn routes(&self, oif: u32) -> Result<Vec<Route>, Error> {
-        let mut routes = Vec::new();
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let of_family = self.dump_routes(family, Some(oif)).map_err(|cause| {
-                cause.during(format!("cannot list the routes by {}", self.describe(oif)))
-            })?;
-            routes.extend(of_family);
-        }
-        Ok(routes)
+        let entries = self.route_entries(Some(oif), None)?;
+        Ok(entries.into_iter().map(|entry| entry.route).collect())
     }
 
     /// The route that a packet to this address would take from here, with the
@@ -173,38 +169,66 @@ impl Rtnl {
                 return Err(cause.during(format!("cannot look up the route to {destination}")));
             }
         };
-        let answers = messages.into_iter().filter_map(|message| match message {
-            RouteNetlinkMessage::NewRoute(message) => Some(message),
-            _ => None,
-        });
-        let passing = answers
+        let passing = routes_in(messages)
             .filter(|answer| matches!(answer.header.kind, RouteType::Unicast | RouteType::Local));
         Ok(passing.flat_map(|answer| message::decode(&answer)).next())
     }
 
     fn has_route(&self, route: &Route) -> bool {
-        self.dump_routes(family(route.dst.ip()), route.oif)
-            .is_ok_and(|routes| routes.iter().any(|entry| route.is_made_by(entry)))
+        let filter = Filter {
+            family: family(route.dst.ip()),
+            oif: route.oif,
+            protocol: None,
+        };
+        self.dump_routes(filter)
+            .is_ok_and(|entries| entries.iter().any(|entry| route.is_made_by(&entry.route)))
     }
 
-    fn dump_routes(&self, family: AddressFamily, oif: Option<u32>) -> Result<Vec<Route>, Cause> {
+    fn dump_routes(&self, filter: Filter) -> Result<Vec<RouteEntry>, Cause> {
         let mut request = RouteMessage::default();
-        request.header.address_family = family;
-        request.attributes.extend(oif.map(RouteAttribute::Oif));
+        request.header.address_family = filter.family;
+        request.header.protocol = filter.protocol.unwrap_or_default().into();
+        request
+            .attributes
+            .extend(filter.oif.map(RouteAttribute::Oif));
         let messages = self.dump(&RouteNetlinkMessage::GetRoute(request))?;
-        let entries = messages.into_iter().filter_map(|message| match message {
-            RouteNetlinkMessage::NewRoute(message) => Some(message),
-            _ => None,
-        });
         // A kernel without IPv6 answers with what it has: IPv4.
-        let unicast = entries.filter(|entry| {
-            entry.header.address_family == family && entry.header.kind == RouteType::Unicast
+        let unicast = routes_in(messages).filter(|entry| {
+            entry.header.address_family == filter.family && entry.header.kind == RouteType::Unicast
         });
-        let routes = unicast.flat_map(|entry| message::decode(&entry));
-        Ok(routes
-            .filter(|route| route.table != Some(LOCAL) && (oif.is_none() || route.oif == oif))
-            .collect())
+        let entries = unicast.flat_map(|entry| {
+            let protocol = entry.header.protocol.into();
+            let routes = message::decode(&entry).into_iter();
+            routes.map(move |route| RouteEntry { route, protocol })
+        });
+        Ok(entries.filter(|entry| filter.lets_through(entry)).collect())
     }
+}
+
+/// Which routes to list. The kernel filters, too, but by more than one hop of a
+/// multipath route, and not at all before 4.20.
+#[derive(Clone, Copy)]
+struct Filter {
+    family: AddressFamily,
+    oif: Option<u32>,
+    protocol: Option<u8>,
+}
+
+impl Filter {
+    fn lets_through(&self, entry: &RouteEntry) -> bool {
+        entry.route.table != Some(LOCAL)
+            && (self.oif.is_none() || self.oif == entry.route.oif)
+            && self
+                .protocol
+                .is_none_or(|protocol| protocol == entry.protocol)
+    }
+}
+
+fn routes_in(messages: Vec<RouteNetlinkMessage>) -> impl Iterator<Item = RouteMessage> {
+    messages.into_iter().filter_map(|message| match message {
+        RouteNetlinkMessage::NewRoute(message) => Some(message),
+        _ => None,
+    })
 }
 
 fn question(destination: IpAddr) -> RouteMessage {

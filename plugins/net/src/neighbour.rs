@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Permanent neighbours: which MAC address an IP address on a link has, said
+//! once instead of asked for by ARP (RFC 826) or neighbour discovery (RFC 4861).
+
+use std::net::IpAddr;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+
+use crate::address::family;
+use crate::{Error, Mac, Rtnl};
+
+/// A permanent neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The index of the link that it is on.
+    pub link: u32,
+    /// Its IP address.
+    pub ip: IpAddr,
+    /// Its MAC address.
+    pub mac: Mac,
+}
+
+impl Rtnl {
+    /// The permanent neighbours on a link, both families, not what the kernel
+    /// found out by itself; the kernel leaves out those on other links. None
+    /// where there is no such link. Equal to `ip neighbour show dev DEV nud
+    /// permanent`. They are made and deleted by [`Rtnl::apply`].
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the list changes as fast as it is read.
+    pub fn neighbours(&self, link: u32) -> Result<Vec<Neighbour>, Error> {
+        let mut request = NeighbourMessage::default();
+        request.attributes.push(NeighbourAttribute::IfIndex(link));
+        let messages = self
+            .dump(&RouteNetlinkMessage::GetNeighbour(request))
+            .map_err(|cause| {
+                cause.during(format!(
+                    "cannot list the neighbours on {}",
+                    self.describe(link)
+                ))
+            })?;
+        let permanent = permanent_on(link, messages);
+        Ok(permanent.filter_map(|message| decode(&message)).collect())
+    }
+}
+
+/// The permanent entries of a link in a list of neighbours.
+pub(crate) fn permanent_on(
+    link: u32,
+    messages: Vec<RouteNetlinkMessage>,
+) -> impl Iterator<Item = NeighbourMessage> {
+    let permanent = u16::from(NeighbourState::Permanent);
+    messages
+        .into_iter()
+        .filter_map(move |message| match message {
+            RouteNetlinkMessage::NewNeighbour(message)
+                if message.header.ifindex == link
+                    && u16::from(message.header.state) & permanent != 0 =>
+            {
+                Some(message)
+            }
+            _ => None,
+        })
+}
+
+/// The message that makes a neighbour, or names it.
+pub(crate) fn encode(neighbour: &Neighbour) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = family(neighbour.ip);
+    message.header.ifindex = neighbour.link;
+    message.header.state = NeighbourState::Permanent;
+    message.attributes = vec![
+        NeighbourAttribute::Destination(neighbour.ip.into()),
+        NeighbourAttribute::LinkLayerAddress(neighbour.mac.octets().to_vec()),
+    ];
+    message
+}
+
+fn decode(message: &NeighbourMessage) -> Option<Neighbour> {
+    let ip = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            NeighbourAttribute::Destination(address) => ip(address),
+            _ => None,
+        })?;
+    Some(Neighbour {
+        link: message.header.ifindex,
+        ip,
+        mac: mac(message)?,
+    })
+}
+
+/// The MAC address that an entry is about.
+pub(crate) fn mac(message: &NeighbourMessage) -> Option<Mac> {
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            NeighbourAttribute::LinkLayerAddress(bytes) => {
+                <[u8; 6]>::try_from(bytes.as_slice()).ok().map(Mac::new)
+            }
+            _ => None,
+        })
+}
+
+/// The IP address; in entries of a bridge's family its length tells which kind.
+pub(crate) fn ip(address: &NeighbourAddress) -> Option<IpAddr> {
+    match address {
+        NeighbourAddress::Inet(v4) => Some((*v4).into()),
+        NeighbourAddress::Inet6(v6) => Some((*v6).into()),
+        NeighbourAddress::Other(bytes) => {
+            let v4 = <[u8; 4]>::try_from(bytes.as_slice()).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(bytes.as_slice()).map(IpAddr::from))
+                .ok()
+        }
+        _ => None,
+    }
+}

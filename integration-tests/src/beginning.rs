@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What most tests begin with: a network of the usual shape, and pods attached to it.
+//! What most tests begin with: a network of the usual shape, pods attached to it, and the question
+//! whose address a server sees.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::echo::{Echo, ask_tcp, ask_udp};
 use crate::network::Network;
 use crate::node::Node;
+use crate::place::Place;
 use crate::pod::Pod;
 use crate::runner::Runner;
 
@@ -38,9 +42,7 @@ impl Network {
             "isGateway": true,
             "ipam": {"type": "host-local", "ranges": ranges, "routes": routes},
         });
-        for (key, value) in keys.as_object().expect("keys are an object") {
-            plugin[key] = value.clone();
-        }
+        put_over(&mut plugin, &keys);
         Self::new(plugin)
     }
 
@@ -50,10 +52,19 @@ impl Network {
     /// When `keys` is not an object.
     pub fn of_layer2(name: &str, keys: Value) -> Self {
         let mut all = json!({"isGateway": false, "ipam": {}});
-        for (key, value) in keys.as_object().expect("keys are an object") {
-            all[key] = value.clone();
-        }
+        put_over(&mut all, &keys);
         Self::of_bridge(name, &[], all)
+    }
+
+    /// The same network with other values for some of its first plugin's keys.
+    ///
+    /// # Panics
+    /// When `keys` is not an object.
+    #[must_use]
+    pub fn with(&self, keys: &Value) -> Self {
+        let mut list: Value = serde_json::from_str(&self.text()).expect("a conflist is JSON");
+        put_over(&mut list["plugins"][0], keys);
+        Self::new(list)
     }
 }
 
@@ -67,5 +78,47 @@ impl Runner {
         self.add(network, &pod, "eth0")
             .unwrap_or_else(|failure| panic!("{failure}"));
         pod
+    }
+
+    /// The name of an attachment's host interface, as the result of its ADD reports it.
+    ///
+    /// # Panics
+    /// When this runtime made no such attachment.
+    pub fn port(&self, network: &Network, pod: &Pod) -> String {
+        let result = self.result(network, pod.name(), "eth0");
+        let result = result.expect("the pod was attached by this runtime");
+        let name = result["interfaces"][1]["name"].as_str();
+        name.expect("the host interface is the second").to_owned()
+    }
+}
+
+impl Place {
+    /// The addresses of `eth0`, IPv4 and IPv6.
+    ///
+    /// # Panics
+    /// When one of them is missing.
+    pub fn both_addresses(&self) -> [IpAddr; 2] {
+        [self.ipv4("eth0"), self.ipv6("eth0")]
+    }
+}
+
+/// Whose address a server on `address` of `server` sees when `client` asks it, by UDP as by TCP.
+///
+/// # Panics
+/// When there is no answer, or the two differ.
+pub fn seen(client: &Place, server: &Place, address: IpAddr) -> IpAddr {
+    let server = Echo::start(server, address, 7);
+    let [udp, tcp] = [
+        ask_udp(client, server.address()),
+        ask_tcp(client, server.address()),
+    ]
+    .map(|seen| seen.unwrap_or_else(|error| panic!("asking {address}: {error}")));
+    assert_eq!(udp.ip(), tcp.ip(), "asking {address}");
+    udp.ip()
+}
+
+fn put_over(plugin: &mut Value, keys: &Value) {
+    for (key, value) in keys.as_object().expect("keys are an object") {
+        plugin[key] = value.clone();
     }
 }

@@ -27,7 +27,7 @@ mod state;
 pub mod uml;
 mod wire;
 
-pub use beginning::{BRIEFLY, PATIENCE};
+pub use beginning::{BRIEFLY, PATIENCE, seen};
 pub use bench::Bench;
 pub use datagram::{ask_udp_from, multicast};
 pub use echo::{Echo, ask_tcp, ask_udp};

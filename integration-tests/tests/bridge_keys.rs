@@ -26,7 +26,7 @@ fn an_explicit_mtu_is_that_of_bridge_and_pair() {
         runner.attach(&network, &node),
         runner.attach(&network, &node),
     );
-    let port = host_interface(&runner, &network, pod.name());
+    let port = runner.port(&network, &pod);
     for mtu in [
         node.link("cni0").mtu,
         node.link(&port).mtu,
@@ -35,11 +35,6 @@ fn an_explicit_mtu_is_that_of_bridge_and_pair() {
         assert_eq!(mtu, 9000);
     }
     assert!(ping_sized(&pod, other.ipv4("eth0"), 9000 - 28, PATIENCE));
-}
-
-fn host_interface(runner: &Runner, network: &Network, container: &str) -> String {
-    let result = runner.result(network, container, "eth0").unwrap();
-    result["interfaces"][1]["name"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -35,9 +35,9 @@ impl Case {
         let node = Node::new();
         let runner = Runner::new(&node);
         let pod = runner.attach(&network(), &node);
-        let result = runner.result(&network(), pod.name(), "eth0").unwrap();
-        let port = result["interfaces"][1]["name"].as_str().unwrap().to_owned();
-        runner.check(&network(), &pod, "eth0").unwrap();
+        let port = runner.port(&network(), &pod);
+        let checked = runner.check(&network(), &pod, "eth0");
+        checked.unwrap_or_else(|failure| panic!("{failure}"));
         Self {
             node,
             runner,

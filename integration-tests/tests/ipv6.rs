@@ -15,7 +15,7 @@ fn network(keys: Value) -> Network {
 /// All addresses of an interface, the kernel's own link-local ones too, that can't be used yet.
 fn tentative(place: &Place, interface: &str) -> Vec<String> {
     let index = place.link(interface).index;
-    let all = place.rtnl().addresses(index).unwrap();
+    let all = place.rtnl().addresses(index).expect("the kernel tells");
     assert!(
         all.iter().any(|address| address.network.is_ipv6()),
         "{interface}"

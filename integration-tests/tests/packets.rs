@@ -3,36 +3,18 @@
 //! families, from and to pods, the host, and the outside.
 
 use integration_tests::conntrack::flows;
-use integration_tests::{
-    Echo, Network, Node, Outside, PATIENCE, Place, Runner, ask_tcp, ask_udp, ping,
-};
+use integration_tests::{Network, Node, Outside, PATIENCE, Runner, ping, seen};
 use serde_json::json;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const SUBNETS: [&str; 2] = ["10.88.0.0/24", "fd00:88::/64"];
-const GATEWAYS: [&str; 2] = ["10.88.0.1", "fd00:88::1"];
+const GATEWAYS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(10, 88, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x88, 0, 0, 0, 0, 0, 1)),
+];
 
 fn network() -> Network {
     Network::of_bridge("podnet", &SUBNETS, json!({}))
-}
-
-fn gateways() -> [IpAddr; 2] {
-    GATEWAYS.map(|gateway| gateway.parse().unwrap())
-}
-
-fn addresses(place: &Place) -> [IpAddr; 2] {
-    [place.ipv4("eth0"), place.ipv6("eth0")]
-}
-
-/// Whoever asks shows `expected` to a server at `address` of `server`, by UDP and by TCP.
-fn assert_seen_as(client: &Place, server: &Place, address: IpAddr, expected: IpAddr) {
-    let server = Echo::start(server, address, 7);
-    for seen in [
-        ask_udp(client, server.address()),
-        ask_tcp(client, server.address()),
-    ] {
-        assert_eq!(seen.unwrap().ip(), expected, "asking {address}");
-    }
 }
 
 #[test]
@@ -41,10 +23,10 @@ fn pods_of_one_bridge_reach_each_other_with_the_first_packet() {
     let runner = Runner::new(&node);
     let a = runner.attach(&network(), &node);
     let b = runner.attach(&network(), &node);
-    for (from, to) in addresses(&a).into_iter().zip(addresses(&b)) {
+    for (from, to) in a.both_addresses().into_iter().zip(b.both_addresses()) {
         assert!(ping(&a, to, PATIENCE), "{to}");
-        assert_seen_as(&a, &b, to, from);
-        assert_seen_as(&b, &a, from, to);
+        assert_eq!(seen(&a, &b, to), from);
+        assert_eq!(seen(&b, &a, from), to);
     }
 }
 
@@ -54,12 +36,12 @@ fn pod_and_host_reach_each_other() {
     let _outside = Outside::new(&node, 1500);
     let pod = Runner::new(&node).attach(&network(), &node);
     let own = [Outside::NODE_V4, Outside::NODE_V6];
-    for ((pod_address, gateway), own) in addresses(&pod).into_iter().zip(gateways()).zip(own) {
+    for ((pod_address, gateway), own) in pod.both_addresses().into_iter().zip(GATEWAYS).zip(own) {
         assert!(ping(&node, pod_address, PATIENCE), "{pod_address}");
-        assert_seen_as(&node, &pod, pod_address, gateway);
-        assert_seen_as(&pod, &node, gateway, pod_address);
+        assert_eq!(seen(&node, &pod, pod_address), gateway);
+        assert_eq!(seen(&pod, &node, gateway), pod_address);
         // The host's other addresses are the pod's to reach, too, and not as outside ones.
-        assert_seen_as(&pod, &node, own, pod_address);
+        assert_eq!(seen(&pod, &node, own), pod_address);
     }
 }
 
@@ -91,7 +73,7 @@ fn outside_reaches_a_pod_with_the_first_packet() {
         outside.add_route_back(subnet.parse().unwrap());
     }
     let pod = Runner::new(&node).attach(&network(), &node);
-    for address in addresses(&pod).into_iter().rev() {
+    for address in pod.both_addresses().into_iter().rev() {
         let moment = std::time::Duration::from_millis(500);
         assert!(ping(&outside, address, moment), "{address}");
     }
@@ -106,8 +88,11 @@ fn a_pod_reaches_outside_with_its_own_address_without_masquerade() {
         outside.add_route_back(subnet.parse().unwrap());
     }
     let pod = Runner::new(&node).attach(&network(), &node);
-    for (server, own) in [Outside::V4, Outside::V6].into_iter().zip(addresses(&pod)) {
-        assert_seen_as(&pod, &outside, server, own);
+    for (server, own) in [Outside::V4, Outside::V6]
+        .into_iter()
+        .zip(pod.both_addresses())
+    {
+        assert_eq!(seen(&pod, &outside, server), own);
     }
 }
 
@@ -122,14 +107,14 @@ fn a_new_pod_with_a_used_address_is_announced() {
     let runner = Runner::new(&node);
     let neighbour = runner.attach(&network, &node);
     let first = fixed(Runner::new(&node)).attach(&network, &node);
-    for address in addresses(&first) {
+    for address in first.both_addresses() {
         assert!(ping(&neighbour, address, PATIENCE), "{address}");
         assert!(ping(&node, address, PATIENCE), "{address}");
     }
     runner.del(&network, &first, "eth0").unwrap();
     let second = fixed(Runner::new(&node)).attach(&network, &node);
-    assert_ne!(addresses(&second), addresses(&neighbour));
-    for address in addresses(&second) {
+    assert_ne!(second.both_addresses(), neighbour.both_addresses());
+    for address in second.both_addresses() {
         assert!(
             ping(&neighbour, address, PATIENCE),
             "neighbour to {address}"

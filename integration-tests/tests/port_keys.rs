@@ -8,14 +8,10 @@ use net::Mac;
 use serde_json::{Value, json};
 
 const SUBNET: [&str; 1] = ["10.88.0.0/24"];
-const NOBODY: &str = "02:00:00:00:00:77";
+const NOBODY: Mac = Mac::new([2, 0, 0, 0, 0, 0x77]);
 
 fn network(keys: Value) -> Network {
     Network::of_bridge("podnet", &SUBNET, keys)
-}
-
-fn mac(text: &str) -> Mac {
-    text.parse().unwrap()
 }
 
 #[test]
@@ -26,7 +22,7 @@ fn hairpin_mode_alone_brings_a_frame_back_to_its_pod() {
         let pod = Runner::new(&node).attach(&network, &node);
         let tap = Tap::new(&pod, "eth0");
         let own = pod.link("eth0").mac;
-        send_frame(&pod, "eth0", own, mac(NOBODY));
+        send_frame(&pod, "eth0", own, NOBODY);
         assert!(tap.sees(own, PATIENCE), "it is seen as it leaves");
         let limit = if hairpin { PATIENCE } else { BRIEFLY };
         assert_eq!(tap.sees(own, limit), hairpin, "and as it comes back");
@@ -42,7 +38,7 @@ fn promisc_mode_alone_makes_the_bridge_hear_frames_for_others() {
         assert_eq!(node.link("cni0").promisc, promisc);
         let tap = Tap::new(&node, "cni0");
         let own = pod.link("eth0").mac;
-        send_frame(&pod, "eth0", own, mac(NOBODY));
+        send_frame(&pod, "eth0", own, NOBODY);
         let limit = if promisc { PATIENCE } else { BRIEFLY };
         assert_eq!(tap.sees(own, limit), promisc);
     }
@@ -92,11 +88,11 @@ fn frames_with_a_foreign_source_stay_behind_a_guarded_port() {
     let unguarded = runner.attach(&network(json!({})), &node);
     let own = a.link("eth0").mac;
     assert!(passes(&a, own, &unguarded, true));
-    for forged in [mac(NOBODY), b.link("eth0").mac, node.link("cni0").mac] {
+    for forged in [NOBODY, b.link("eth0").mac, node.link("cni0").mac] {
         assert!(!passes(&a, forged, &unguarded, false), "{forged} from a");
     }
     assert!(
-        passes(&unguarded, mac(NOBODY), &a, true),
+        passes(&unguarded, NOBODY, &a, true),
         "only what asks is guarded"
     );
     // A pod that changes its interface's address is not believed either.

@@ -2,25 +2,9 @@
 //! Two networks of one node: their pods talk as if there were one, and each network's own wishes
 //! hold for its pods alone, also where bridge or subnet are shared.
 
-use std::net::IpAddr;
-
 use integration_tests::conntrack::{Flow, flows};
-use integration_tests::{
-    BRIEFLY, Echo, Network, Node, Outside, PATIENCE, Place, Runner, ask_tcp, ask_udp, ping,
-};
+use integration_tests::{BRIEFLY, Network, Node, Outside, PATIENCE, Runner, ping, seen};
 use serde_json::{Value, json};
-
-/// Whose address a server at `address` of `server` sees, by UDP and by TCP.
-fn seen(client: &Place, server: &Place, address: IpAddr) -> IpAddr {
-    let server = Echo::start(server, address, 7);
-    let udp = ask_udp(client, server.address()).unwrap().ip();
-    assert_eq!(ask_tcp(client, server.address()).unwrap().ip(), udp);
-    udp
-}
-
-fn addresses(place: &Place) -> [IpAddr; 2] {
-    [place.ipv4("eth0"), place.ipv6("eth0")]
-}
 
 /// A range of 10.77.0.0/24 for one of several networks that share it.
 fn ranged(name: &str, start: &str, end: &str, keys: Value) -> Network {
@@ -30,15 +14,12 @@ fn ranged(name: &str, start: &str, end: &str, keys: Value) -> Network {
         "rangeStart": start,
         "rangeEnd": end,
     });
-    let mut all = json!({"ipam": {
+    let all = json!({"ipam": {
         "type": "host-local",
         "ranges": [[range]],
         "routes": [{"dst": "0.0.0.0/0"}],
     }});
-    for (key, value) in keys.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    Network::of_bridge(name, &[], all)
+    Network::of_bridge(name, &[], all).with(&keys)
 }
 
 #[test]
@@ -57,7 +38,7 @@ fn pods_of_two_masqueraded_networks_see_each_others_addresses() {
         &network("net-b", "br-b", ["10.72.0.0/24", "fd00:72::/64"]),
         &node,
     );
-    for (of_a, of_b) in addresses(&a).into_iter().zip(addresses(&b)) {
+    for (of_a, of_b) in a.both_addresses().into_iter().zip(b.both_addresses()) {
         assert_eq!(seen(&a, &b, of_b), of_a);
         assert_eq!(seen(&b, &a, of_a), of_b);
     }
@@ -170,7 +151,7 @@ fn two_networks_share_a_bridge_with_a_subnet_each() {
     for from in &pods {
         // A pod reaches itself by its loopback interface, which another plugin sets up.
         from.set_up("lo");
-        for to in pods.iter().flat_map(|pod| addresses(pod)) {
+        for to in pods.iter().flat_map(|pod| pod.both_addresses()) {
             assert!(ping(from, to, PATIENCE), "{:?} to {to}", from.name());
         }
     }

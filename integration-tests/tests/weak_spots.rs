@@ -3,12 +3,14 @@
 //! and are tried again, many ADDs at once.
 
 use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
 use integration_tests::{Network, Node, PATIENCE, Pod, Runner, State, ping};
 use net::Mac;
 use serde_json::json;
 
+const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 88, 0, 1));
 const SUBNETS: [&str; 2] = ["10.88.0.0/24", "fd00:88::/64"];
 
 fn network() -> Network {
@@ -29,12 +31,13 @@ fn assert_mac_stays(node: &Node, runner: &Runner, mac: Mac) {
         assert_eq!(bridge_mac(node), mac);
     }
     for pod in pods {
-        assert!(ping(&pod, "10.88.0.1".parse().unwrap(), PATIENCE));
-        runner.del(&network(), &pod, "eth0").unwrap();
+        assert!(ping(&pod, GATEWAY, PATIENCE));
+        let deleted = runner.del(&network(), &pod, "eth0");
+        deleted.unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(bridge_mac(node), mac);
     }
     let last = runner.attach(&network(), node);
-    assert!(ping(&last, "10.88.0.1".parse().unwrap(), PATIENCE));
+    assert!(ping(&last, GATEWAY, PATIENCE));
     assert_eq!(bridge_mac(node), mac);
 }
 
@@ -117,7 +120,7 @@ fn attach_at_once(node: &Node, runner: &Runner, networks: &[&Network], count: us
     let attach = |n: usize| {
         let pod = runner.attach(networks[n % networks.len()], node);
         let subnet = pod.addresses("eth0")[0];
-        let gateway = subnet.iter().nth(1).unwrap();
+        let gateway = subnet.iter().nth(1).expect("a subnet has a gateway");
         assert!(
             ping(&pod, gateway, PATIENCE),
             "first packet of {}",
@@ -129,7 +132,7 @@ fn attach_at_once(node: &Node, runner: &Runner, networks: &[&Network], count: us
         let threads: Vec<_> = (0..count).map(|n| scope.spawn(move || attach(n))).collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap())
+            .map(|thread| thread.join().expect("the attachment works"))
             .collect()
     })
 }

@@ -119,28 +119,19 @@ impl Session<'_> {
         set: &RangeSet,
     ) -> Result<Lease, Error> {
         let spans = set.spans(last_reserved(&self.last_reserved_path(number)));
-        let mut rebuilt = false;
-        loop {
+        // As the index is, made anew if it is damaged, and without leases of earlier boots.
+        for _attempt in 0..3 {
             match self.index.first_free(&spans) {
-                Ok(Some(address)) => {
-                    if let Some(lease) = self.grant(owner, number, address)? {
-                        return Ok(lease);
-                    }
-                }
-                Ok(None) if self.may_hold_earlier() => {
-                    self.sweep_earlier()?;
-                    continue;
-                }
+                Ok(Some(address)) => match self.grant(owner, number, address)? {
+                    Some(lease) => return Ok(lease),
+                    None => self.rebuild()?,
+                },
+                Ok(None) if self.may_hold_earlier() => self.sweep_earlier()?,
                 Ok(None) => return Err(Error::Exhausted(set.to_string())),
-                Err(_) => {}
+                Err(_) => self.rebuild()?,
             }
-            // The index is damaged: it can't be read, or calls an address free that is held.
-            if rebuilt {
-                return Err(Error::io("use the index", &self.store.index)(damaged()));
-            }
-            rebuilt = true;
-            self.rebuild()?;
         }
+        Err(Error::io("use the index", &self.store.index)(damaged()))
     }
 
     /// Gives the owner this address: none if it is held.

@@ -100,9 +100,26 @@ fn a_draft_that_is_still_linked_to_a_lease_is_not_written_to() {
     let host = Host::new();
     let set = set(&["10.1.0.0/24"]);
     host.allocate("a", &set).unwrap();
-    fs::hard_link(host.path("10.1.0.2"), host.index().join("draft")).unwrap();
-    host.allocate("b", &set).unwrap();
+    let draft = host.index().join("draft");
+    fs::hard_link(host.path("10.1.0.2"), &draft).unwrap();
+    let made = lease::create(&host.path(""), &draft, ip("10.1.0.3"), &owner("b"));
+    assert!(made.unwrap().is_some());
     assert!(host.store.holds(&owner("a"), ip("10.1.0.2")).unwrap());
+    assert!(host.store.holds(&owner("b"), ip("10.1.0.3")).unwrap());
+}
+
+#[test]
+fn an_index_that_could_not_be_brought_up_to_date_is_not_used() {
+    let host = Host::new();
+    let set = set(&["10.1.0.0/24"]);
+    host.allocate("a", &set).unwrap();
+    let block = fs::File::options()
+        .write(true)
+        .open(host.index().join("10.1.0.0"))
+        .unwrap();
+    block.set_len(1).unwrap();
+    assert_eq!(host.release("a"), [ip("10.1.0.2")]);
+    assert_eq!(host.session(|session| session.agree()).1, 1);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rtnetlink::{LinkMessageBuilder, LinkVxlan};
 
 use super::{Kind, Link};
 use crate::error::Cause;
-use crate::{Error, Mac, Rtnl};
+use crate::{Error, LinkChange, Mac, Rtnl};
 
 /// A VXLAN device to be made. It learns nothing: who its peers are, its
 /// forwarding database says.
@@ -81,7 +81,7 @@ pub struct VxlanChange {
     pub device: Option<u32>,
     /// Whether it learns peers from what they send.
     pub learning: Option<bool>,
-    /// The MTU in bytes, measured against the new device where that changes too.
+    /// The MTU in bytes; the new device below must take it.
     pub mtu: Option<u32>,
 }
 
@@ -107,8 +107,9 @@ impl Rtnl {
         })
     }
 
-    /// Changes a VXLAN device in place, all in one request. Equal to `ip link
-    /// set DEV mtu N type vxlan local ADDRESS dev DEVICE [no]learning`.
+    /// Changes a VXLAN device in place. Equal to `ip link set DEV type vxlan
+    /// local ADDRESS dev DEVICE [no]learning`, and then `ip link set DEV mtu N`:
+    /// the kernel refuses the two in one request.
     ///
     /// # Errors
     /// When there is no such VXLAN device, or the kernel refuses one of the
@@ -124,9 +125,6 @@ impl Rtnl {
         if let Some(on) = change.learning {
             device = device.learning(on);
         }
-        if let Some(mtu) = change.mtu {
-            device = device.mtu(mtu);
-        }
         let mut message = device.build();
         message.header.index = index;
         self.adjust(message).map_err(|cause| {
@@ -134,7 +132,15 @@ impl Rtnl {
                 "cannot change {} as a VXLAN device",
                 self.describe(index)
             ))
-        })
+        })?;
+        let mtu = LinkChange {
+            mtu: change.mtu,
+            ..LinkChange::default()
+        };
+        match change.mtu {
+            Some(_) => self.change_link(index, &mtu),
+            None => Ok(()),
+        }
     }
 
     /// The VXLAN devices of the namespace; the kernel leaves out other links.

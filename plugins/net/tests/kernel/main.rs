@@ -4,13 +4,17 @@
 #![cfg(test)]
 
 mod addresses;
+mod batches;
 mod bridges;
 mod links;
 mod lists;
 mod lookups;
+mod monitors;
 mod namespaces;
+mod peers;
 mod routes;
 mod veths;
+mod vxlans;
 mod waiting;
 
 use std::net::IpAddr;

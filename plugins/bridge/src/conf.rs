@@ -192,7 +192,8 @@ fn bridge_name(name: String) -> Result<String, Error> {
     } else {
         name
     };
-    let illegal = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+    // Of `%d` the kernel makes a number.
+    let illegal = |c: char| "/:%".contains(c) || c.is_whitespace() || c.is_control();
     if name.len() > NAME_MAX {
         return Err(invalid(format!(
             "bridge name {name:?} is longer than {NAME_MAX} bytes"

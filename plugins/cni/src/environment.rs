@@ -181,6 +181,8 @@ fn ifname(value: &OsStr) -> Result<String, Error> {
                 given(),
             )
         }
+        // The kernel would make `eth0` of `eth%d`.
+        Some(name) if name.contains('%') => refused("interface name contains %", given()),
         Some(name) => Ok(name.to_owned()),
         None => refused("interface name is not UTF-8", given()),
     }

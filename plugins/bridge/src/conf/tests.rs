@@ -78,6 +78,7 @@ fn keys_that_exclude_each_other_are_refused() {
         (r#""bridge": "a/b""#, "is not a legal interface name"),
         (r#""bridge": "..""#, "is not a legal interface name"),
         (r#""bridge": "a b""#, "is not a legal interface name"),
+        (r#""bridge": "a%d""#, "is not a legal interface name"),
         (
             r#""bridge": "fourteen-bytes", "vlan": 7, "isGateway": true"#,
             r#"the interface "fourteen-bytes.7", whose name is longer than 15 bytes"#,

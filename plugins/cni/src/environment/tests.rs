@@ -127,6 +127,7 @@ fn interface_names_follow_the_kernel() {
             "a\u{a0}b",
             "interface name contains / or : or whitespace characters",
         ),
+        ("eth%d", "interface name contains %"),
         (
             "a\u{2003}b",
             "interface name contains / or : or whitespace characters",

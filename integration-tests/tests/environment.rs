@@ -14,8 +14,11 @@ const NETNS: &str = "CNI_NETNS";
 const IFNAME: &str = "CNI_IFNAME";
 const PATH: &str = "CNI_PATH";
 
-/// Variables with their bad values, and the message that the reference plugins have for it.
-const REFUSED: [(&str, &[(&str, &str)], &str); 29] = [
+/// Variables and their values.
+type Variables = &'static [(&'static str, &'static str)];
+
+/// Verbs, variables with bad values, and the message that the reference plugins have for it.
+const REFUSED: [(&str, Variables, &str); 29] = [
     (
         "ADD",
         &[(CONTAINER, "")],
@@ -269,4 +272,15 @@ fn del_needs_no_path_where_there_is_nothing_to_delegate() {
     let del = bench::call(&runner, &network, "DEL", "a").without(PATH);
     del.run(&node).assert_silent();
     before.assert_nothing_left(&node, &["cni0"]);
+}
+
+#[test]
+fn a_name_that_the_kernel_would_number_is_refused() {
+    let bench = Bench::new();
+    let pod = bench.node.pod("a");
+    for plugin in PLUGINS {
+        let call = call(&bench, plugin, "ADD").env(IFNAME, "eth%d");
+        bench.assert_refuses(&call, 4, &["interface name contains %", "eth%d"]);
+    }
+    assert_eq!(pod.interfaces(), [""; 0]);
 }

@@ -21,15 +21,17 @@ fn run(plugin: &Path, stdin: &str, verb: Option<&str>) -> Outcome {
     command.env_remove("CNI_COMMAND");
     command.envs(verb.map(|verb| ("CNI_COMMAND", verb)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let child = command.stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("there is a shell");
     // Open for as long as the plugin runs.
     let pipe = child.stdin.take();
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output().expect("it ends");
     drop(pipe);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Outcome {
         status: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
     }
 }
 

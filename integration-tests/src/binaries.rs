@@ -16,17 +16,8 @@ pub fn plugins() -> &'static Path {
     static PLUGINS: OnceLock<PathBuf> = OnceLock::new();
     PLUGINS.get_or_init(|| match env::var_os("PODWIRE_PLUGINS") {
         Some(directory) => directory.into(),
-        None => build("dev"),
+        None => build(),
     })
-}
-
-/// The directory of Podwire's executables as they are shipped, built once by this process.
-///
-/// # Panics
-/// When they can't be built.
-pub fn release() -> &'static Path {
-    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
-    RELEASE.get_or_init(|| build("release"))
 }
 
 /// The CNI project's own plugins, written in Go; `make tools` builds them.
@@ -59,23 +50,20 @@ pub fn workspace() -> &'static Path {
 
 /// Builds all executables for the target that this process is built for, offline, because a test
 /// has no network, and returns their directory.
-fn build(profile: &str) -> PathBuf {
+fn build() -> PathBuf {
     let triple = format!("{}-unknown-linux-musl", env::consts::ARCH);
     let target = target_directory();
     let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(workspace());
+    cargo.args(["build", "--offline", "--quiet", "--workspace", "--bins"]);
     cargo
-        .current_dir(workspace())
-        .args(["build", "--offline", "--quiet", "--workspace", "--bins"]);
-    cargo
-        .args(["--profile", profile, "--target", &triple, "--target-dir"])
+        .args(["--target", &triple, "--target-dir"])
         .arg(&target);
     let status = cargo
         .status()
         .unwrap_or_else(|error| panic!("cargo: {error}"));
     assert!(status.success(), "the plugins can't be built");
-    target
-        .join(triple)
-        .join(if profile == "dev" { "debug" } else { profile })
+    target.join(triple).join("debug")
 }
 
 /// Cargo's target directory: the outermost directory around this executable that cargo has marked.

@@ -17,7 +17,8 @@ fn at_once<T: Send>(pods: &[Pod], work: impl Fn(&Pod) -> T + Sync) -> Vec<T> {
     })
 }
 
-/// Attaches all pods at once, lets each ping another, the gateway and itself, and takes all away.
+/// Attaches all pods at once, lets each ping the gateway and the next pod, and takes all away at
+/// once.
 fn storm(bench: &Bench, pods: &[Pod]) {
     let results = at_once(pods, |pod| bench.runner.add(&bench.network, pod, "eth0"));
     let mut given = BTreeSet::new();
@@ -31,14 +32,11 @@ fn storm(bench: &Bench, pods: &[Pod]) {
         }
     }
     assert_eq!(given.len(), 2 * pods.len());
-    let (gateway, keeper) = (bench.node.ipv4("cni0"), bench.keeper.ipv6("eth0"));
-    let reached = at_once(pods, |pod| {
-        let all = [gateway, keeper].map(|address| ping(pod, address, PATIENCE));
-        all == [true, true]
-    });
-    assert!(reached.iter().all(|reached| *reached), "{reached:?}");
-    for pair in pods.windows(2) {
-        assert!(ping(&pair[0], pair[1].ipv4("eth0"), PATIENCE));
+    let gateway = bench.node.ipv4("cni0");
+    for (pod, next) in pods.iter().zip(pods.iter().cycle().skip(1)) {
+        for address in [gateway, next.ipv4("eth0"), next.ipv6("eth0")] {
+            assert!(ping(pod, address, PATIENCE), "{} to {address}", pod.name());
+        }
     }
     for checked in at_once(pods, |pod| bench.runner.check(&bench.network, pod, "eth0")) {
         assert!(checked.is_ok(), "{checked:?}");
@@ -52,13 +50,22 @@ fn storm(bench: &Bench, pods: &[Pod]) {
     bench.assert_clean();
 }
 
+/// A pod that seeks no routers. Pods that came together do so together, four seconds later, each by
+/// a frame to every port of the bridge: with a hundred of them the kernel's queue
+/// (net.core.netdev_max_backlog) overflows, and a test's own packets may be among the lost ones.
+fn quiet_pod(bench: &Bench) -> Pod {
+    let pod = bench.node.any_pod();
+    let path = "/proc/sys/net/ipv6/conf/default/router_solicitations";
+    let written = pod.run(|| std::fs::write(path, "0"));
+    assert!(written.is_ok(), "{path}: {written:?}");
+    pod
+}
+
 #[test]
 fn a_hundred_pods_come_and_go_at_once() {
     let bench = Bench::new();
-    let pods: Vec<_> = (0..100).map(|_| bench.node.any_pod()).collect();
-    for _ in 0..2 {
-        storm(&bench, &pods);
-    }
+    let pods: Vec<_> = (0..100).map(|_| quiet_pod(&bench)).collect();
+    storm(&bench, &pods);
 }
 
 #[test]

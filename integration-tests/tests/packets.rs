@@ -3,9 +3,10 @@
 //! families, from and to pods, the host, and the outside.
 
 use integration_tests::conntrack::flows;
-use integration_tests::{Network, Node, Outside, PATIENCE, Runner, ping, seen};
+use integration_tests::{Network, Node, Outside, PATIENCE, Runner, bench, binaries, ping, seen};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::symlink;
 
 const SUBNETS: [&str; 2] = ["10.88.0.0/24", "fd00:88::/64"];
 const GATEWAYS: [IpAddr; 2] = [
@@ -97,28 +98,54 @@ fn a_pod_reaches_outside_with_its_own_address_without_masquerade() {
 }
 
 /// An address that another pod had a moment ago: who talked to that one finds the new one at once.
-#[test]
-fn a_new_pod_with_a_used_address_is_announced() {
-    let node = Node::new();
-    let capable = json!({"capabilities": {"ips": true}});
-    let network = Network::of_bridge("podnet", &SUBNETS, capable);
+fn assert_announced(node: &Node, runner: impl Fn() -> Runner, network: &Network) {
     let ips = json!(["10.88.0.40", "fd00:88::40"]);
-    let fixed = |runner: Runner| runner.with_capability("ips", ips.clone());
-    let runner = Runner::new(&node);
-    let neighbour = runner.attach(&network, &node);
-    let first = fixed(Runner::new(&node)).attach(&network, &node);
+    let attach = || {
+        runner()
+            .with_capability("ips", ips.clone())
+            .attach(network, node)
+    };
+    let (neighbour, first) = (runner().attach(network, node), attach());
     for address in first.both_addresses() {
         assert!(ping(&neighbour, address, PATIENCE), "{address}");
-        assert!(ping(&node, address, PATIENCE), "{address}");
+        assert!(ping(node, address, PATIENCE), "{address}");
     }
-    runner.del(&network, &first, "eth0").unwrap();
-    let second = fixed(Runner::new(&node)).attach(&network, &node);
-    assert_ne!(second.both_addresses(), neighbour.both_addresses());
+    let deleted = runner().del(network, &first, "eth0");
+    deleted.unwrap_or_else(|failure| panic!("{failure}"));
+    let second = attach();
     for address in second.both_addresses() {
         assert!(
             ping(&neighbour, address, PATIENCE),
             "neighbour to {address}"
         );
-        assert!(ping(&node, address, PATIENCE), "host to {address}");
+        assert!(ping(node, address, PATIENCE), "host to {address}");
     }
+}
+
+#[test]
+fn a_new_pod_with_a_used_address_is_announced() {
+    let node = Node::new();
+    let network = network().with(&json!({"capabilities": {"ips": true}}));
+    assert_announced(&node, || Runner::new(&node), &network);
+}
+
+/// The kernel has noticed that the port has no carrier yet when its container comes up.
+#[test]
+fn it_is_announced_also_when_addresses_take_their_time() {
+    let node = Node::new();
+    let plugins = binaries::plugins();
+    let slow = format!(
+        r#"[ "$CNI_COMMAND" != ADD ] || until ip link show master cni0 | grep -Eq "state (LOWERLAYER)?DOWN"
+        do :; done
+        exec {}"#,
+        plugins.join("host-local").display()
+    );
+    bench::script(&node, "slow", &slow);
+    let directory = "/run/lab/bin";
+    node.run(|| symlink(plugins.join("bridge"), format!("{directory}/bridge")))
+        .unwrap();
+    let ipam = json!({"type": "slow", "ranges": SUBNETS.map(|subnet| [json!({"subnet": subnet})])});
+    let network = network().with(&json!({"capabilities": {"ips": true}, "ipam": ipam}));
+    let runner = || Runner::with_plugins(&node, directory);
+    assert_announced(&node, runner, &network);
 }

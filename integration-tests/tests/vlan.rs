@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The keys `vlan`, `vlanTrunk` and `preserveDefaultVlan`, on a kernel that filters VLANs.
 
+use std::net::IpAddr;
 use std::thread;
 
 use integration_tests::uml::with_vlan_filtering;
@@ -20,21 +21,29 @@ fn layer2(keys: Value) -> Network {
 }
 
 fn give(place: &Place, interface: &str, address: &str) {
-    place.add_address(interface, address.parse().unwrap());
+    let network = address.parse().expect("an address with a prefix");
+    place.add_address(interface, network);
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
 }
 
 fn reaches(from: &Place, to: &str) -> bool {
-    ping(from, to.parse().unwrap(), PATIENCE)
+    ping(from, address(to), PATIENCE)
 }
 
 fn is_cut_off(from: &Place, to: &str) -> bool {
-    !ping(from, to.parse().unwrap(), BRIEFLY)
+    !ping(from, address(to), BRIEFLY)
 }
 
 /// The VLANs of a pod's port, as (first, last, pvid).
 fn vlans(node: &Node, pod: &Pod) -> Vec<(u16, u16, bool)> {
-    let port = pod.link("eth0").peer.unwrap();
-    let vlans = node.rtnl().port_vlans(port).unwrap();
+    let port = pod.link("eth0").peer.expect("eth0 is one end of a pair");
+    let vlans = node
+        .rtnl()
+        .port_vlans(port)
+        .expect("the kernel lists VLANs");
     let span = |vlan: PortVlan| (vlan.first, vlan.last, vlan.pvid && vlan.untagged);
     vlans.into_iter().map(span).collect()
 }

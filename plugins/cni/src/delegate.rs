@@ -18,6 +18,9 @@ use crate::{AddResult, Code, Error, Network, OrCode, Version, fold, warn};
 /// What a pipe takes at least without being read (`PIPE_BUF` of `linux/limits.h`).
 const PIPE_BUF: usize = 4096;
 
+/// How many octets of what a plugin said, the last ones, a message repeats.
+const SAID_MAX: usize = 1000;
+
 /// A plugin that does a part of this call's work, such as the IPAM plugin.
 #[derive(Clone, Debug)]
 pub struct Delegate {
@@ -178,10 +181,9 @@ impl Delegate {
         }
         let said = [&output.stderr, &output.stdout].map(|said| String::from_utf8_lossy(said));
         let said = said.join(" ");
-        let said = if said.trim().is_empty() {
-            "it said nothing"
-        } else {
-            said.trim()
+        let said = match said.trim() {
+            "" => "it said nothing",
+            said => &said[said.ceil_char_boundary(said.len().saturating_sub(SAID_MAX))..],
         };
         let msg = format!(
             "plugin {:?} failed {verb} without an error object",

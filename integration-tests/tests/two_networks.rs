@@ -91,6 +91,34 @@ fn networks_that_share_a_subnet_are_masqueraded_as_each_says() {
     }
 }
 
+/// The rule for a subnet that a later network brings takes in whoever is there: CHECK says so, and
+/// the attachment made anew is as its own network says.
+#[test]
+fn a_pod_that_a_later_network_takes_in_is_told_by_check() {
+    let node = Node::new();
+    let outside = Outside::new(&node, 1500);
+    outside.add_route_back("10.77.0.0/24".parse().unwrap());
+    let runner = Runner::new(&node);
+    let shown = ranged("shown", "10.77.0.20", "10.77.0.29", json!({}));
+    let hidden = ranged(
+        "hidden",
+        "10.77.0.10",
+        "10.77.0.19",
+        json!({"ipMasq": true}),
+    );
+    let pod = runner.attach(&shown, &node);
+    runner.check(&shown, &pod, "eth0").unwrap();
+    let _later = runner.attach(&hidden, &node);
+    let (code, msg) = runner.check(&shown, &pod, "eth0").unwrap_err().error();
+    assert_eq!(code, 105, "{msg}");
+    assert!(msg.contains("10.77.0.20"), "{msg}");
+
+    runner.del(&shown, &pod, "eth0").unwrap();
+    runner.add(&shown, &pod, "eth0").unwrap();
+    runner.check(&shown, &pod, "eth0").unwrap();
+    assert_eq!(seen(&pod, &outside, Outside::V4), pod.ipv4("eth0"));
+}
+
 /// An address that a pod of the one network gave back is handed out by the other.
 #[test]
 fn an_address_that_changes_its_network_changes_its_treatment() {

@@ -54,20 +54,22 @@ impl Rules<'_> {
     /// What differs from what [`ensure`](Self::ensure) makes, a sentence each.
     pub(crate) fn missing(&self, conf: &Conf) -> Result<Vec<String>, Error> {
         let mut sentences = Vec::new();
-        if !conf.mac_spoof_check && conf.masquerade.is_none() {
-            return Ok(sentences);
-        }
         let mut nft = open()?;
+        let Self {
+            network,
+            port,
+            addresses,
+            mac,
+        } = *self;
         if conf.mac_spoof_check {
-            let missing = spoof::missing(&mut nft, self.network, self.port, self.mac.octets());
+            let missing = spoof::missing(&mut nft, network, port, mac.octets());
             sentences.extend(missing.or_code(Code::FIREWALL, "read the check of source MACs")?);
         }
-        if let Some(exempt) = conf
-            .masquerade
-            .as_deref()
-            .filter(|_| !self.addresses.is_empty())
-        {
-            let missing = masquerade::missing(&mut nft, &self.masquerade(exempt));
+        if !addresses.is_empty() {
+            let missing = match &conf.masquerade {
+                Some(exempt) => masquerade::missing(&mut nft, &self.masquerade(exempt)),
+                None => masquerade::missing_exclusion(&mut nft, network, port, addresses),
+            };
             sentences.extend(missing.or_code(Code::FIREWALL, "read the masquerade rules")?);
         }
         Ok(sentences)

@@ -97,6 +97,19 @@ pub fn missing(nft: &mut Nft, wish: &Masquerade<'_>) -> Result<Vec<String>, Erro
     Ok(seen.lacks(wish).iter().map(ToString::to_string).collect())
 }
 
+/// What of [`exclude`] the kernel does not hold, one sentence for each address that another
+/// network's rules masquerade: such a network may have come later.
+pub fn missing_exclusion(
+    nft: &mut Nft,
+    network: &str,
+    owner: &str,
+    addresses: &[IpNetwork],
+) -> Result<Vec<String>, Error> {
+    let seen = Seen::read(nft, addresses)?;
+    let lacks = seen.lacks_of_excluded(network, owner, false);
+    Ok(lacks.iter().map(ToString::to_string).collect())
+}
+
 /// Makes `destinations` reachable untranslated from every masqueraded network, in place of what
 /// the same owner shared before. The owner is no network: the overlay shares its cluster network.
 pub fn share(nft: &mut Nft, owner: &str, destinations: &[IpNetwork]) -> Result<(), Error> {

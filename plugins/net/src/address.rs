@@ -12,7 +12,8 @@ use netlink_packet_route::address::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::MulticastGroup;
 
-use crate::{Error, Rtnl};
+use crate::error::Cause;
+use crate::{Error, Link, Rtnl};
 
 /// An address of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +39,41 @@ impl Rtnl {
     pub fn addresses(&self, index: u32) -> Result<Vec<Address>, Error> {
         let mut request = AddressMessage::default();
         request.header.index = index;
+        let messages = self.dump_addresses(request).map_err(|cause| {
+            cause.during(format!(
+                "cannot list the addresses of {}",
+                self.describe(index)
+            ))
+        })?;
+        let of_link = messages
+            .iter()
+            .filter(|message| message.header.index == index);
+        Ok(of_link.filter_map(address).collect())
+    }
+
+    /// The link that has an address. Equal to `ip address show to ADDRESS`.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the list changes as fast as it is read.
+    pub fn holder(&self, ip: IpAddr) -> Result<Option<Link>, Error> {
+        let mut request = AddressMessage::default();
+        request.header.family = family(ip);
         let messages = self
-            .dump(&RouteNetlinkMessage::GetAddress(request))
-            .map_err(|cause| {
-                cause.during(format!(
-                    "cannot list the addresses of {}",
-                    self.describe(index)
-                ))
-            })?;
+            .dump_addresses(request)
+            .map_err(|cause| cause.during(format!("cannot look up the link that has {ip}")))?;
+        let holds = |message: &&AddressMessage| {
+            address(message).is_some_and(|address| address.network.ip() == ip)
+        };
+        match messages.iter().find(holds) {
+            Some(message) => self.link_at(message.header.index),
+            None => Ok(None),
+        }
+    }
+
+    fn dump_addresses(&self, request: AddressMessage) -> Result<Vec<AddressMessage>, Cause> {
+        let messages = self.dump(&RouteNetlinkMessage::GetAddress(request))?;
         let addresses = messages.into_iter().filter_map(|message| match message {
-            RouteNetlinkMessage::NewAddress(message) if message.header.index == index => {
-                address(&message)
-            }
+            RouteNetlinkMessage::NewAddress(message) => Some(message),
             _ => None,
         });
         Ok(addresses.collect())

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Many changes at once. They go to the kernel some hundred by one send; it
 //! carries them out in order, each for itself: this is no transaction. Only the
-//! last of a send is acknowledged, since refusals come unasked: thousands of
-//! acknowledgements would cost as much as the changes (and netlink-proto's
-//! batches, which need them, three times as much).
+//! last of a send is acknowledged, since refusals come unasked. A batch of
+//! netlink-proto needs an acknowledgement of each, and takes twice the time.
 
 use std::{fmt, io};
 

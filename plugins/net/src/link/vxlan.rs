@@ -68,6 +68,8 @@ pub struct Vxlan {
     pub external: bool,
     /// Whether it carries group policies (VXLAN-GBP).
     pub gbp: bool,
+    /// Whether it carries any protocol, not just Ethernet (VXLAN-GPE).
+    pub gpe: bool,
 }
 
 /// What is to change in a VXLAN device; `None` leaves a thing as it is. VNI and
@@ -225,6 +227,7 @@ pub(super) fn read(attributes: &[InfoVxlan]) -> Vxlan {
         l3_miss: false,
         external: false,
         gbp: false,
+        gpe: false,
     };
     let (mut v4_checksum, mut v6_checksum) = (false, false);
     for attribute in attributes {
@@ -259,6 +262,7 @@ impl Vxlan {
             InfoVxlan::L3Miss(on) => self.l3_miss = on,
             InfoVxlan::CollectMetadata(on) => self.external = on,
             InfoVxlan::Gbp => self.gbp = true,
+            InfoVxlan::Gpe => self.gpe = true,
             _ => {}
         }
     }

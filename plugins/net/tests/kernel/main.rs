@@ -13,6 +13,7 @@ mod monitors;
 mod namespaces;
 mod peers;
 mod routes;
+mod tunnels;
 mod veths;
 mod vxlans;
 mod waiting;

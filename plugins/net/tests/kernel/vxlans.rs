@@ -69,6 +69,7 @@ fn a_device_is_complete_after_one_request() {
                 l3_miss: false,
                 external: false,
                 gbp: false,
+                gpe: false,
             };
             assert_eq!(settings(&link), expected);
         }

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From what the kernel holds to what it should hold, in as few steps as possible.
+//!
+//! A packet needs the route, then the neighbour, then the forwarding entry. So what is made is
+//! made from the last to the first, and what is removed is removed from the first to the last,
+//! after everything else has been made: no packet meets half of a peer.
+//!
+//! Neighbours and forwarding entries that are permanent and on our device are ours, and routes
+//! with our protocol number. All else stays as it is; where another's route keeps ours from
+//! working, the difference says so.
+
+mod foreign;
+mod held;
+mod routes;
+
+use std::collections::{BTreeSet, HashMap};
+
+pub use foreign::{Foreign, Obstacle};
+pub use held::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute};
+
+use crate::{Family, FdbEntry, Neighbour, Overlay, Route, Wish};
+
+/// One request to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Op {
+    /// Makes a forwarding entry, or replaces the one with its MAC address.
+    SetFdbEntry(FdbEntry),
+    /// Makes a neighbour, or replaces the one with its address.
+    SetNeighbour(Neighbour),
+    /// Makes a route; there is none with its destination and metric.
+    AddRoute(Route),
+    /// Replaces our route with the same destination and metric.
+    ReplaceRoute(Route),
+    /// Removes exactly this route.
+    DeleteRoute(HeldRoute),
+    /// Removes the neighbour with this address.
+    DeleteNeighbour(HeldNeighbour),
+    /// Removes the forwarding entry with this MAC address.
+    DeleteFdbEntry(HeldFdbEntry),
+}
+
+/// What has to be done for the kernel to hold what it should.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// What is to be made or replaced, in this order.
+    pub set: Vec<Op>,
+    /// What is to be removed, in this order, after all of `set`.
+    pub remove: Vec<Op>,
+    /// Others' routes that keep ours from working, and that are not touched.
+    pub foreign: Vec<Foreign>,
+}
+
+impl Change {
+    /// All requests in the order in which to make them.
+    pub fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.set.iter().chain(&self.remove)
+    }
+
+    /// Whether the kernel holds what it should, as far as that depends on us.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.remove.is_empty()
+    }
+
+    /// How many objects differ.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.set.len() + self.remove.len()
+    }
+}
+
+/// What is to be done for the kernel to hold `wish`.
+#[must_use]
+pub fn difference(wish: &Wish, held: &Held) -> Change {
+    let fdb = fdb(wish, held);
+    let neighbours = neighbours(wish, held);
+    let (routes, foreign) = routes::difference(wish, held);
+    Change {
+        set: [fdb.set, neighbours.set, routes.set].concat(),
+        remove: [routes.remove, neighbours.remove, fdb.remove].concat(),
+        foreign,
+    }
+}
+
+/// The part of a change that is about one sort of objects.
+#[derive(Default)]
+struct Part {
+    set: Vec<Op>,
+    remove: Vec<Op>,
+}
+
+fn fdb(wish: &Wish, held: &Held) -> Part {
+    let mut surplus: HashMap<_, _> = held.fdb.iter().map(|entry| (entry.mac, entry)).collect();
+    let mut set = Vec::new();
+    for entry in &wish.fdb {
+        if !surplus
+            .remove(&entry.mac)
+            .is_some_and(|held| held.is(entry))
+        {
+            set.push(Op::SetFdbEntry(*entry));
+        }
+    }
+    let mut remove: Vec<_> = surplus
+        .into_values()
+        .filter(|entry| entry.is_ours())
+        .collect();
+    remove.sort_unstable();
+    let remove = remove
+        .into_iter()
+        .copied()
+        .map(Op::DeleteFdbEntry)
+        .collect();
+    Part { set, remove }
+}
+
+fn neighbours(wish: &Wish, held: &Held) -> Part {
+    let of_family = |neighbour: &&HeldNeighbour| Family::of(neighbour.address) == wish.family;
+    let held = held.neighbours.iter().filter(of_family);
+    let mut surplus: HashMap<_, _> = held
+        .map(|neighbour| (neighbour.address, neighbour))
+        .collect();
+    let mut set = Vec::new();
+    for neighbour in &wish.neighbours {
+        let held = surplus.remove(&neighbour.address);
+        if !held.is_some_and(|held| held.is(neighbour)) {
+            set.push(Op::SetNeighbour(*neighbour));
+        }
+    }
+    let ours = surplus
+        .into_values()
+        .filter(|neighbour| neighbour.permanent);
+    let mut remove: Vec<_> = ours.copied().collect();
+    remove.sort_unstable();
+    let remove = remove.into_iter().map(Op::DeleteNeighbour).collect();
+    Part { set, remove }
+}
+
+impl Overlay {
+    /// The names of the peers that these requests are about; none for what is no peer's any more.
+    #[must_use]
+    pub fn peers_of<'a>(&self, ops: impl IntoIterator<Item = &'a Op>) -> BTreeSet<&str> {
+        let (mut by_gateway, mut by_mac) = (HashMap::new(), HashMap::new());
+        for peer in self.peers() {
+            by_mac.insert(peer.mac, peer.node.as_str());
+            for cidr in &peer.pod_cidrs {
+                by_gateway.insert(cidr.network(), peer.node.as_str());
+            }
+        }
+        let peer = |op: &Op| match op {
+            Op::SetFdbEntry(FdbEntry { mac, .. }) => by_mac.get(mac),
+            Op::DeleteFdbEntry(HeldFdbEntry { mac, .. }) => by_mac.get(mac),
+            Op::SetNeighbour(Neighbour { address, .. }) => by_gateway.get(address),
+            Op::DeleteNeighbour(HeldNeighbour { address, .. }) => by_gateway.get(address),
+            Op::AddRoute(Route { dst, .. }) | Op::ReplaceRoute(Route { dst, .. }) => {
+                by_gateway.get(&dst.network())
+            }
+            Op::DeleteRoute(HeldRoute { dst, .. }) => by_gateway.get(&dst.network()),
+        };
+        ops.into_iter().filter_map(peer).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -76,11 +76,17 @@ fn create(rtnl: &Rtnl, conf: &Conf, mtu: Option<u32>) -> Result<(), Error> {
     };
     match rtnl.create_bridge(&bridge) {
         Err(error) if error.is_exists() => Ok(()),
-        made => made.or_code(
-            Code::KERNEL,
-            format_args!("failed to create bridge {:?}", conf.bridge),
-        ),
+        made => {
+            let wish = format!("failed to create bridge {:?}", conf.bridge);
+            made.or_code(Code::KERNEL, wish + with_filtering(bridge.vlan_filtering))
+        }
     }
+}
+
+/// For messages: a kernel without CONFIG_BRIDGE_VLAN_FILTERING says only that it doesn't support
+/// what was asked for.
+fn with_filtering(wanted: bool) -> &'static str {
+    if wanted { " with VLAN filtering" } else { "" }
 }
 
 fn adopt(
@@ -94,10 +100,12 @@ fn adopt(
     if turn_filtering_on && default_pvid == 0 {
         let msg = format!(
             "bridge {:?} does not filter VLANs and has default_pvid 0: with filtering its other \
-             ports would be cut off; turn vlan_filtering on by hand",
+             ports would be cut off",
             link.name
         );
-        return Err(Error::new(Code::CONFLICT, msg));
+        // So it is on every kernel without CONFIG_BRIDGE_VLAN_FILTERING.
+        let help = "turn vlan_filtering on by hand, if the kernel has VLAN filtering";
+        return Err(Error::new(Code::CONFLICT, msg).with_details(help));
     }
     let ours = link.alias.as_deref() == Some(BRIDGE_ALIAS);
     let raise_mtu = wanted_mtu.filter(|&mtu| link.mtu < mtu && (ours || conf.mtu.is_some()));
@@ -110,8 +118,9 @@ fn adopt(
         alias: None,
     };
     if change != LinkChange::default() {
+        let wish = format!("adapt bridge {:?}", link.name);
         rtnl.change_link(link.index, &change)
-            .or_code(Code::KERNEL, format_args!("adapt bridge {:?}", link.name))?;
+            .or_code(Code::KERNEL, wish + with_filtering(turn_filtering_on))?;
     }
     // Best effort, as on a host without IPv6 there is no such file.
     let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_ra", link.name), "0");

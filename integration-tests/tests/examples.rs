@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every file below `conf-examples/`, as it stands, driven by the CNI project's own runtime.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use integration_tests::uml::{filters_vlans, with_vlan_filtering};
+use integration_tests::{
+    BRIEFLY, Network, Node, Outcome, PATIENCE, Place, Pod, State, bench, binaries, ping,
+};
+use serde_json::Value;
+
+/// One test for each example, and their list.
+macro_rules! examples {
+    ($($test:ident: $file:literal, $drive:expr;)*) => {
+        const TESTED: &[&str] = &[$($file),*];
+        $(
+            #[test]
+            fn $test() {
+                $drive($file);
+            }
+        )*
+    };
+}
+
+examples! {
+    kubernetes_the_hard_way: "kubernetes-the-hard-way/10-bridge.conf", routed;
+    kubernetes_the_hard_way_loopback: "kubernetes-the-hard-way/99-loopback.conf", loopback;
+    a_kubelets_network: "kubelet.conflist", routed;
+    dual_stack: "dual-stack.conflist", routed;
+    several_ranges: "several-ranges.conflist", routed;
+    layer_2: "layer2.conflist", layer2;
+    guarded_pods: "guarded.conflist", guarded;
+    a_static_mac_and_ip: "static-mac-and-ip.conflist", static_mac_and_ip;
+    vlan_access: "vlan-access.conflist", |file| with_vlan_filtering("vlan_access", || routed(file));
+    vlan_trunk: "vlan-trunk.conflist", |file| with_vlan_filtering("vlan_trunk", || trunk(file));
+}
+
+fn directory() -> PathBuf {
+    binaries::workspace().join("conf-examples")
+}
+
+/// A node on which an example is installed under its own name.
+struct Example {
+    node: Node,
+    network: Network,
+    before: State,
+}
+
+impl Example {
+    fn new(file: &str) -> Self {
+        let text = fs::read_to_string(directory().join(file));
+        let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
+        let node = Node::new();
+        let name = Path::new(file).file_name().expect("an example is a file");
+        node.write(Path::new("/run/lab/net.d").join(name), &text);
+        let before = State::of(&node);
+        let network = Network::parse(&text);
+        Self {
+            node,
+            network,
+            before,
+        }
+    }
+
+    fn cnitool(&self, verb: &str, pod: &Pod, env: &[(&str, &str)]) -> Outcome {
+        self.node.cnitool(verb, self.network.name(), pod, env)
+    }
+
+    fn bridge(&self) -> String {
+        let configuration = bench::configuration(&self.network);
+        configuration["bridge"]
+            .as_str()
+            .unwrap_or("no bridge")
+            .to_owned()
+    }
+
+    /// A pod, attached; its result.
+    fn attach(&self, name: &str, env: &[(&str, &str)]) -> (Pod, Value) {
+        let pod = self.node.pod(name);
+        let result = self.cnitool("add", &pod, env).result();
+        assert_eq!(result["cniVersion"], self.network.version());
+        (pod, result)
+    }
+
+    /// What a runtime does with pods that live, and then takes them away twice.
+    fn end(&self, pods: &[&Pod], env: &[(&str, &str)]) {
+        for pod in pods {
+            if self.network.version() >= "0.4.0" {
+                self.cnitool("check", pod, env).assert_silent();
+            }
+            self.cnitool("status", pod, env).assert_silent();
+        }
+        for pod in pods.iter().chain(pods) {
+            self.cnitool("del", pod, env).assert_silent();
+            assert_eq!(pod.interfaces(), [""; 0]);
+        }
+        self.cnitool("gc", pods[0], env).assert_silent();
+        self.assert_nothing_left();
+    }
+
+    /// Of the network bridge, gateway, forwarding, rules and the directory of addresses remain; of
+    /// its pods nothing.
+    fn assert_nothing_left(&self) {
+        let bridge = &*self.bridge();
+        let kept = [bridge, "forward", "podwire", "/var/lib/cni"];
+        self.before.assert_nothing_left(&self.node, &kept);
+        let state = State::of(&self.node);
+        // The bridge has a port of its own, for a gateway in a VLAN.
+        let ports = state.lines_with("veth").into_iter();
+        let left: Vec<_> = ports.filter(|line| !line.contains(bridge)).collect();
+        assert_eq!(left, [""; 0]);
+        assert_eq!(bench::leases(&self.node, self.network.name()), [""; 0]);
+        let files = state.lines_with("file /var/lib/cni/results");
+        assert_eq!(files, [""; 0], "the runtime's own");
+    }
+}
+
+fn addresses(result: &Value, key: &str) -> Vec<IpAddr> {
+    let ips = result["ips"].as_array().into_iter().flatten();
+    let texts = ips.filter_map(|ip| ip[key].as_str()?.split('/').next());
+    texts
+        .map(|text| text.parse().expect("an address"))
+        .collect()
+}
+
+/// Pods that reach their gateways, each other, and are reached by the node.
+fn routed(file: &str) {
+    let example = Example::new(file);
+    let ((a, first), (b, second)) = (example.attach("a", &[]), example.attach("b", &[]));
+    let gateways = addresses(&first, "gateway");
+    let others = addresses(&second, "address");
+    assert!(
+        !gateways.is_empty() && gateways.len() == others.len(),
+        "{first}"
+    );
+    for address in gateways.into_iter().chain(others.iter().copied()) {
+        assert!(ping(&a, address, PATIENCE), "{address}");
+    }
+    for address in others {
+        assert!(ping(&example.node, address, PATIENCE), "{address}");
+    }
+    example.end(&[&a, &b], &[]);
+}
+
+/// Pods that reach their gateway, but not each other.
+fn guarded(file: &str) {
+    let example = Example::new(file);
+    let ((a, first), (b, second)) = (example.attach("a", &[]), example.attach("b", &[]));
+    for (pod, result) in [(&a, &first), (&b, &second)] {
+        assert!(ping(pod, addresses(result, "gateway")[0], PATIENCE));
+        assert!(pod.ip("link show eth0").contains("mtu 1400"));
+    }
+    assert!(!ping(&a, addresses(&second, "address")[0], BRIEFLY));
+    example.end(&[&a, &b], &[]);
+}
+
+fn loopback(file: &str) {
+    let example = Example::new(file);
+    let (pod, result) = example.attach("a", &[]);
+    assert_eq!(addresses(&result, "address"), ["127.0.0.1", "::1"].map(ip));
+    assert!(ping(&pod, ip("127.0.0.1"), PATIENCE) && ping(&pod, ip("::1"), PATIENCE));
+    example.end(&[&pod], &[]);
+    assert!(!ping(&pod, ip("127.0.0.1"), BRIEFLY));
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn give(place: &Place, interface: &str, address: &str) {
+    place.add_address(
+        interface,
+        address.parse().expect("an address with a prefix"),
+    );
+}
+
+/// Pods that reach each other by addresses that the plugin does not know.
+fn layer2(file: &str) {
+    let example = Example::new(file);
+    let ((a, first), (b, _)) = (example.attach("a", &[]), example.attach("b", &[]));
+    assert_eq!(first["ips"], Value::Null);
+    give(&a, "eth0", "192.0.2.1/24");
+    give(&b, "eth0", "192.0.2.2/24");
+    assert!(ping(&a, ip("192.0.2.2"), PATIENCE));
+    example.end(&[&a, &b], &[]);
+}
+
+/// The same, untagged, in a VLAN of the trunk, and not in another one.
+fn trunk(file: &str) {
+    let example = Example::new(file);
+    let ((a, _), (b, _)) = (example.attach("a", &[]), example.attach("b", &[]));
+    for (pod, host) in [(&a, 1), (&b, 2)] {
+        give(pod, "eth0", &format!("192.0.2.{host}/28"));
+        for (vlan, subnet) in [(42, 16), (1010, 32), (43, 48)] {
+            let name = format!("eth0.{vlan}");
+            pod.ip(&format!(
+                "link add link eth0 name {name} up type vlan id {vlan}"
+            ));
+            give(pod, &name, &format!("192.0.2.{}/28", subnet + host));
+        }
+    }
+    for address in ["192.0.2.2", "192.0.2.18", "192.0.2.34"] {
+        assert!(ping(&a, ip(address), PATIENCE), "{address}");
+    }
+    assert!(
+        !ping(&a, ip("192.0.2.50"), BRIEFLY),
+        "VLAN 43 is not of the trunk"
+    );
+    for pod in [&a, &b] {
+        for vlan in [42, 1010, 43] {
+            pod.ip(&format!("link delete eth0.{vlan}"));
+        }
+    }
+    example.end(&[&a, &b], &[]);
+}
+
+fn static_mac_and_ip(file: &str) {
+    let example = Example::new(file);
+    let arguments = r#"{"mac": "02:00:00:00:00:66", "ips": ["10.206.0.66/24"]}"#;
+    let env = [("CAP_ARGS", arguments)];
+    let (a, result) = example.attach("a", &env);
+    let (b, _) = example.attach("b", &[]);
+    assert_eq!(addresses(&result, "address"), [ip("10.206.0.66")]);
+    assert_eq!(a.ipv4("eth0"), ip("10.206.0.66"));
+    assert_eq!(a.link("eth0").mac.to_string(), "02:00:00:00:00:66");
+    for address in [b.ipv4("eth0"), addresses(&result, "gateway")[0]] {
+        assert!(ping(&a, address, PATIENCE), "{address}");
+    }
+    example.end(&[&a, &b], &env);
+}
+
+#[test]
+fn without_vlan_filtering_the_vlan_examples_fail_and_say_why() {
+    if filters_vlans() {
+        return;
+    }
+    for file in ["vlan-access.conflist", "vlan-trunk.conflist"] {
+        let example = Example::new(file);
+        let pod = example.node.pod("a");
+        let refused = || {
+            let outcome = example.cnitool("add", &pod, &[]);
+            assert!(!outcome.success(), "{outcome}");
+            assert!(outcome.stderr.contains("VLAN filtering"), "{outcome}");
+            assert_eq!(pod.interfaces(), [""; 0]);
+            example.assert_nothing_left();
+            example.cnitool("del", &pod, &[]).assert_silent();
+        };
+        refused();
+        let bridge = example.bridge();
+        assert_eq!(example.node.interfaces(), [""; 0]);
+        // The same of a bridge that is there already.
+        example.node.ip(&format!("link add {bridge} type bridge"));
+        refused();
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("the directory is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn every_example_has_a_test() {
+    for file in files(&directory()) {
+        let name = file.strip_prefix(directory()).unwrap().to_str().unwrap();
+        assert!(TESTED.contains(&name), "nothing tests {name}");
+    }
+}

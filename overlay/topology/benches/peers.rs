@@ -15,7 +15,7 @@ const RUNS: usize = 7;
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "median of {RUNS} runs, in milliseconds")?;
+    writeln!(out, "fastest of {RUNS} runs, in milliseconds")?;
     writeln!(
         out,
         "{:>7} {:>7} {:>8} {:>7} {:>9} {:>10}",
@@ -26,8 +26,8 @@ fn main() -> io::Result<()> {
         write!(out, "{size:>7}")?;
         for (column, width) in [7, 8, 7, 9, 10].into_iter().enumerate() {
             runs.sort_by_key(|run| run[column]);
-            let median = runs[RUNS / 2][column].as_secs_f64() * 1e3;
-            write!(out, " {median:>width$.1}")?;
+            let fastest = runs[0][column].as_secs_f64() * 1e3;
+            write!(out, " {fastest:>width$.1}")?;
         }
         writeln!(out)?;
     }

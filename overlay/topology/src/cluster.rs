@@ -7,7 +7,7 @@
 //! takes its own entry's side. What is left out is one address family of the node: the other one
 //! goes on.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ipnetwork::IpNetwork;
 
@@ -223,7 +223,7 @@ struct Sorted {
     /// The other nodes, by name.
     peers: Vec<Node>,
     /// The names of other nodes that have several entries, which differ.
-    ambiguous: Vec<String>,
+    ambiguous: BTreeSet<String>,
 }
 
 impl Sorted {
@@ -231,22 +231,20 @@ impl Sorted {
         let listed = nodes.len();
         nodes.sort_unstable();
         nodes.dedup();
-        let (mut found, mut peers, mut ambiguous) = (None, Vec::new(), Vec::new());
-        for entries in nodes.chunk_by(|one, other| one.name == other.name) {
-            match entries {
-                [node] if node.name == own => found = Some(node.clone()),
-                [node] => peers.push(node.clone()),
-                _ if entries[0].name == own => return Err(fatal(own, Fault::ListedTwice)),
-                _ => ambiguous.push(entries[0].name.clone()),
-            }
+        let twice = nodes.windows(2).filter(|pair| pair[0].name == pair[1].name);
+        let ambiguous: BTreeSet<_> = twice.map(|pair| pair[0].name.clone()).collect();
+        if ambiguous.contains(own) {
+            return Err(fatal(own, Fault::ListedTwice));
         }
-        let own = found.ok_or_else(|| Fatal::OwnMissing {
+        nodes.retain(|node| !ambiguous.contains(&node.name));
+        let found = nodes.binary_search_by(|node| node.name.as_str().cmp(own));
+        let index = found.map_err(|_| Fatal::OwnMissing {
             name: own.to_owned(),
             nodes: listed,
         })?;
         Ok(Self {
-            own,
-            peers,
+            own: nodes.remove(index),
+            peers: nodes,
             ambiguous,
         })
     }

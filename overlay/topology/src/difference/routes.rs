@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use ipnetwork::IpNetwork;
 
-use super::{Foreign, Held, HeldRoute, Obstacle, Op, Part};
+use super::{Foreign, Held, HeldRoute, Obstacle, Op, Part, for_each_key};
 use crate::wish::PROTOCOL;
 use crate::{Family, Route, Wish, cidr};
 
@@ -15,30 +15,28 @@ use crate::{Family, Route, Wish, cidr};
 const RTPROT_BOOT: u8 = 3;
 
 pub(super) fn difference(wish: &Wish, held: &Held) -> (Part, Vec<Foreign>) {
-    let mut ours: HashMap<_, Vec<_>> = HashMap::new();
-    let mut theirs: HashMap<_, Vec<_>> = HashMap::new();
     let of_family = |route: &&HeldRoute| Family::of_network(route.dst) == wish.family;
-    for route in held.routes.iter().filter(of_family) {
-        if wish.owns(route) {
-            let key = (route.dst, route.metric);
-            ours.entry(key).or_default().push(*route);
-        } else {
-            theirs.entry(route.dst).or_default().push(*route);
-        }
-    }
+    let held = held.routes.iter().filter(of_family);
+    let (ours, others): (Vec<_>, Vec<_>) = held.partition(|route| wish.owns(route));
+    let theirs = by_destination(others);
     let mut foreign = in_the_way_of_own_pods(wish, &theirs);
     let mut part = Part::default();
-    for route in &wish.routes {
-        let held = ours.remove(&(route.dst, route.metric));
-        let obstacles = in_the_way_of(route, &theirs);
-        let vacant = obstacles.iter().all(|it| it.obstacle != Obstacle::InPlace);
-        replace(held.unwrap_or_default(), route, vacant, &mut part);
-        foreign.extend(obstacles);
-    }
-    let surplus = ours.into_values().flatten();
-    part.remove.extend(surplus.map(Op::DeleteRoute));
-    part.remove.sort_unstable();
-    foreign.sort_unstable();
+    let (wished_key, held_key) = (
+        |route: &Route| (route.dst, route.metric),
+        |route: &HeldRoute| (route.dst, route.metric),
+    );
+    for_each_key(&wish.routes, wished_key, ours, held_key, |wish, held| {
+        let stays = wish.and_then(|wish| {
+            let obstacles = in_the_way_of(wish, &theirs);
+            let vacant = !obstacles.iter().any(|it| it.obstacle == Obstacle::InPlace);
+            foreign.extend(obstacles);
+            place(wish, held, vacant, &mut part.set)
+        });
+        let held = held.iter().enumerate();
+        let surplus = held.filter(|(index, _)| Some(*index) != stays);
+        part.remove
+            .extend(surplus.map(|(_, held)| Op::DeleteRoute(**held)));
+    });
     (part, foreign)
 }
 
@@ -58,25 +56,36 @@ impl Wish {
     }
 }
 
-/// Makes one of our routes with a destination and metric the wished one, and removes the others.
-/// Where the place is another's, nothing is made, because the kernel would replace that one.
-fn replace(mut held: Vec<HeldRoute>, wish: &Route, vacant: bool, part: &mut Part) {
-    if let Some(right) = held.iter().position(|held| held.is(wish)) {
-        held.remove(right);
-    } else if vacant && held.is_empty() {
-        part.set.push(Op::AddRoute(*wish));
-    } else if vacant {
-        // The kernel replaces the first one, in the order of its dump.
-        held.remove(0);
-        part.set.push(Op::ReplaceRoute(*wish));
+/// Sees to it that the wished route is one of those that we hold with its destination and metric,
+/// and says which of these is not surplus. Where the place is another's, nothing is made, because
+/// the kernel would replace that one.
+fn place(wish: &Route, held: &[&HeldRoute], vacant: bool, set: &mut Vec<Op>) -> Option<usize> {
+    let right = held.iter().position(|held| held.is(wish));
+    if right.is_some() || !vacant {
+        return right;
     }
-    part.remove.extend(held.into_iter().map(Op::DeleteRoute));
+    if held.is_empty() {
+        set.push(Op::AddRoute(*wish));
+        return None;
+    }
+    set.push(Op::ReplaceRoute(*wish));
+    // The kernel replaces the first one in the order of its dump.
+    Some(0)
 }
 
-type Theirs = HashMap<IpNetwork, Vec<HeldRoute>>;
+/// Others' routes by their destinations.
+type Theirs<'a> = HashMap<IpNetwork, Vec<&'a HeldRoute>>;
+
+fn by_destination(routes: Vec<&HeldRoute>) -> Theirs<'_> {
+    let mut theirs = Theirs::new();
+    for route in routes {
+        theirs.entry(route.dst).or_default().push(route);
+    }
+    theirs
+}
 
 /// The bridge's route to the node's own pods needs no gateway; one with a gateway leads elsewhere.
-fn in_the_way_of_own_pods(wish: &Wish, theirs: &Theirs) -> Vec<Foreign> {
+fn in_the_way_of_own_pods(wish: &Wish, theirs: &Theirs<'_>) -> Vec<Foreign> {
     let routes = wish
         .own_pod_cidrs
         .iter()
@@ -84,23 +93,23 @@ fn in_the_way_of_own_pods(wish: &Wish, theirs: &Theirs) -> Vec<Foreign> {
     let away = routes
         .flatten()
         .filter(|route| route.gateway.is_some() || route.link == Some(wish.device));
-    let foreign = |route: &HeldRoute| Foreign {
-        route: *route,
+    let foreign = |route: &&HeldRoute| Foreign {
+        route: **route,
         obstacle: Obstacle::OwnPodCidr,
     };
     away.map(foreign).collect()
 }
 
-fn in_the_way_of(wish: &Route, theirs: &Theirs) -> Vec<Foreign> {
+fn in_the_way_of(wish: &Route, theirs: &Theirs<'_>) -> Vec<Foreign> {
     let routes = theirs.get(&wish.dst).into_iter().flatten();
-    let foreign = |route: &HeldRoute| {
+    let foreign = |route: &&HeldRoute| {
         let obstacle = match route.metric.cmp(&wish.metric) {
             Ordering::Less => Obstacle::Preferred,
             Ordering::Equal => Obstacle::InPlace,
             Ordering::Greater => return None,
         };
         Some(Foreign {
-            route: *route,
+            route: **route,
             obstacle,
         })
     };

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One list after another.
+
+use super::*;
+
+#[test]
+fn a_peer_with_a_fault_keeps_its_last_good_entry() {
+    let (good, _) = cluster(&[node("own", 1), node("b", 2), node("c", 3)]);
+    let mut typo = node("b", 2);
+    typo.pod_cidrs[0] = "10.20.2.0/24".parse().unwrap();
+    let list = vec![node("own", 1), typo.clone(), node("c", 3)];
+    let (updated, complaints) = good.updated(list.clone(), &settings()).unwrap();
+    assert_eq!(updated, good);
+    assert_eq!(
+        complaints[0].to_string(),
+        "node b keeps its last good entry: its pod CIDR 10.20.2.0/24 is not within the network \
+         10.200.0.0/16"
+    );
+    assert_eq!(updated.updated(list, &settings()).unwrap().0, good);
+}
+
+#[test]
+fn a_last_good_entry_gives_way_to_a_good_new_one() {
+    let (good, _) = cluster(&[node("own", 1), node("b", 2)]);
+    let mut typo = node("b", 2);
+    typo.underlay.v4 = Some(Ipv4Addr::UNSPECIFIED);
+    let list = vec![node("own", 1), typo, node("c", 2)];
+    let (updated, complaints) = good.updated(list, &settings()).unwrap();
+    assert_eq!(peers(&updated)[0], ["c"]);
+    assert!(complaints.iter().all(|complaint| !complaint.kept));
+}
+
+#[test]
+fn a_node_that_is_gone_is_not_kept() {
+    let (good, _) = cluster(&[node("own", 1), node("b", 2)]);
+    let (updated, _) = good.updated(vec![node("own", 1)], &settings()).unwrap();
+    assert!(updated.peers().is_empty());
+    assert!(good.updated(vec![node("b", 2)], &settings()).is_err());
+}

@@ -39,7 +39,7 @@ impl Lo {
     }
 
     /// Whether it was up when it was looked up.
-    pub(crate) fn is_up(&self) -> bool {
+    pub(crate) fn was_up(&self) -> bool {
         self.link.up
     }
 

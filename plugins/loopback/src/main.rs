@@ -23,6 +23,9 @@ impl cni::Plugin for Loopback {
         lo.set_up(true)?;
         let addresses = lo.addresses()?;
         if let Some(foreign) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+            if !lo.was_up() {
+                lo.set_up(false)?;
+            }
             let msg = format!("loopback interface found with non-loopback address {foreign}");
             return Err(Error::new(Code::CONFLICT, msg));
         }
@@ -43,7 +46,7 @@ impl cni::Plugin for Loopback {
     }
 
     fn check(&self, call: &Check) -> Result<(), Error> {
-        if Lo::open(&call.netns)?.is_up() {
+        if Lo::open(&call.netns)?.was_up() {
             return Ok(());
         }
         Err(Error::new(Code::CHECK_FAILED, "loopback interface is down"))

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The documents hold together: their tables are tables, their links lead somewhere, and the error
+//! codes are those of the code.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use integration_tests::binaries::workspace;
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = workspace().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The documents for people: README, CHANGELOG, and all below `docs/`.
+fn documents() -> Vec<PathBuf> {
+    let below = fs::read_dir(workspace().join("docs")).expect("there is a directory docs");
+    let below = below.map(|entry| entry.expect("it can be read").path());
+    let top = ["README.md", "CHANGELOG.md"].map(|name| workspace().join(name));
+    let markdown = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "md");
+    below.chain(top).filter(markdown).collect()
+}
+
+/// The cells of a table's row; a bar inside a code span is none of its bars.
+fn cells(row: &str) -> usize {
+    let outside = row.split('`').step_by(2);
+    outside.map(|text| text.matches('|').count()).sum()
+}
+
+#[test]
+fn rows_of_a_table_have_as_many_cells_as_its_head() {
+    for path in documents() {
+        let text = read(&path);
+        let mut head = None;
+        for row in text.lines() {
+            if !row.starts_with('|') {
+                head = None;
+                continue;
+            }
+            let wanted = *head.get_or_insert_with(|| cells(row));
+            assert_eq!(cells(row), wanted, "{}: {row}", path.display());
+        }
+    }
+}
+
+#[test]
+fn links_lead_to_files() {
+    for path in documents() {
+        let text = read(&path);
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let file = target.split('#').next().unwrap_or_default();
+            let directory = path.parent().expect("a document is in a directory");
+            assert!(
+                directory.join(file).exists(),
+                "{}: {target}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// The numbers that follow `before` and are followed by `after` in lines of a text.
+fn numbers(text: &str, before: &str, after: &str) -> BTreeSet<u32> {
+    let rest = text
+        .lines()
+        .filter_map(|line| Some(line.split_once(before)?.1));
+    rest.filter_map(|rest| rest.split_once(after)?.0.parse().ok())
+        .collect()
+}
+
+#[test]
+fn error_codes_are_those_of_the_code() {
+    let code = numbers(&read("plugins/cni/src/error.rs"), ": Self = Self(", ")");
+    let mut documented = numbers(&read("docs/errors.md"), "| ", " | ");
+    documented.extend([2, 3, 51]);
+    assert_eq!(documented, code);
+    assert!(read("docs/errors.md").contains("Codes 2, 3 and 51 are not used"));
+}

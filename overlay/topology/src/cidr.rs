@@ -113,7 +113,8 @@ mod tests {
     fn a_network_holds_itself_and_its_parts() {
         assert!(holds(cidr("10.0.0.0/8"), cidr("10.0.0.0/8")));
         assert!(holds(cidr("10.0.0.0/8"), cidr("10.255.0.0/16")));
-        assert!(!holds(cidr("10.255.0.0/16"), cidr("10.0.0.0/8")));
+        assert!(!holds(cidr("10.0.0.0/16"), cidr("10.0.0.0/8")));
+        assert!(!holds(cidr("10.0.0.0/16"), cidr("10.1.0.0/16")));
         assert!(!holds(cidr("0.0.0.0/0"), cidr("::/0")));
     }
 

@@ -4,6 +4,7 @@
 
 use cni::{Add, AddResult, Call, Code, Delegate, Dns, Error, OrCode, RunningAdd, Version};
 use net::{Netns, Rtnl, Undo};
+use std::cell::Cell;
 use std::time::Duration;
 
 use crate::attached::Attached;
@@ -37,15 +38,24 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
         Some(plugin) => Some(call.delegate(plugin)?),
         None => None,
     };
+    let granted = Cell::new(false);
     let mut undo = Undo::new();
+    // The first to be pushed is the last to run: an address is given back when no interface has it.
+    undo.push(|| {
+        if let Some(ipam) = ipam.as_ref().filter(|_| granted.get()) {
+            drop(ipam.del());
+        }
+    });
     let site = Site {
         call,
         conf: &conf,
         netns: &netns,
         rtnl: &rtnl,
         sandbox: &sandbox,
+        ipam: ipam.as_ref(),
+        granted: &granted,
     };
-    let result = site.attach(ipam.as_ref(), &mut undo)?;
+    let result = site.attach(&mut undo)?;
     undo.disarm();
     Ok(result)
 }
@@ -57,20 +67,23 @@ struct Site<'a> {
     netns: &'a Netns,
     rtnl: &'a Rtnl,
     sandbox: &'a Sandbox<'a>,
+    ipam: Option<&'a Delegate>,
+    /// Whether the IPAM plugin has granted addresses.
+    granted: &'a Cell<bool>,
 }
 
 impl<'a> Site<'a> {
-    fn attach(&self, ipam: Option<&'a Delegate>, undo: &mut Undo<'a>) -> Result<AddResult, Error> {
+    fn attach(&self, undo: &mut Undo<'a>) -> Result<AddResult, Error> {
         let Self {
             call, conf, rtnl, ..
         } = *self;
         // The addresses are sought while the kernel works.
-        let seeking = ipam.map(Delegate::start_add).transpose()?;
+        let seeking = self.ipam.map(Delegate::start_add).transpose()?;
         let (bridge, pair) = self.create_pair()?;
         let index = pair.host.index;
         undo.push(move || drop(rtnl.delete_link(index)));
         bridge_port::configure(rtnl, conf, &bridge, &pair.host)?;
-        let (plan, dns) = self.addresses(seeking, ipam, undo)?;
+        let (plan, dns) = self.addresses(seeking)?;
         undo.push(move || drop(firewall::release(&call.network.name, &call.attachment)));
         self.ensure_rules(&pair, &plan)?;
         let vlan_interface = match conf.is_gateway && conf.ipam.is_some() {
@@ -134,19 +147,14 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Waits for the IPAM plugin, and has its answer undone when ADD fails later.
-    fn addresses(
-        &self,
-        seeking: Option<RunningAdd>,
-        ipam: Option<&'a Delegate>,
-        undo: &mut Undo<'a>,
-    ) -> Result<(Plan, Dns), Error> {
+    /// Waits for the IPAM plugin.
+    fn addresses(&self, seeking: Option<RunningAdd>) -> Result<(Plan, Dns), Error> {
         let own_dns = self.conf.dns.clone();
-        let (Some(seeking), Some(ipam)) = (seeking, ipam) else {
+        let Some(seeking) = seeking else {
             return Ok((Plan::default(), own_dns.unwrap_or_default()));
         };
         let found = seeking.finish()?;
-        undo.push(move || drop(ipam.del()));
+        self.granted.set(true);
         let plan = Plan::new(self.conf, &found)?;
         Ok((plan, own_dns.unwrap_or(found.dns)))
     }

@@ -41,6 +41,9 @@ fn directory() -> PathBuf {
     binaries::workspace().join("conf-examples")
 }
 
+/// Addresses of the node that only a default route leads to.
+const BEYOND: [&str; 2] = ["198.51.100.1/32", "2001:db8:ffff::1/128"];
+
 /// A node on which an example is installed under its own name.
 struct Example {
     node: Node,
@@ -55,6 +58,9 @@ impl Example {
         let node = Node::new();
         let name = Path::new(file).file_name().expect("an example is a file");
         node.write(Path::new("/run/lab/net.d").join(name), &text);
+        for address in BEYOND {
+            give(&node, "lo", address);
+        }
         let before = State::of(&node);
         let network = Network::parse(&text);
         Self {
@@ -125,7 +131,7 @@ fn addresses(result: &Value, key: &str) -> Vec<IpAddr> {
         .collect()
 }
 
-/// Pods that reach their gateways, each other, and are reached by the node.
+/// Pods that reach their gateways, each other and what is beyond, and are reached by the node.
 fn routed(file: &str) {
     let example = Example::new(file);
     let ((a, first), (b, second)) = (example.attach("a", &[]), example.attach("b", &[]));
@@ -135,7 +141,12 @@ fn routed(file: &str) {
         !gateways.is_empty() && gateways.len() == others.len(),
         "{first}"
     );
-    for address in gateways.into_iter().chain(others.iter().copied()) {
+    let beyond = BEYOND.map(|text| ip(text.split('/').next().unwrap_or(text)));
+    let beyond = beyond.into_iter().filter(|address| {
+        let same = |gateway: &IpAddr| gateway.is_ipv4() == address.is_ipv4();
+        gateways.iter().any(same)
+    });
+    for address in gateways.iter().chain(&others).copied().chain(beyond) {
         assert!(ping(&a, address, PATIENCE), "{address}");
     }
     for address in others {

@@ -55,6 +55,8 @@ impl Boot {
     /// known in whole seconds, and the clock of a young boot is corrected by small steps: what is
     /// older by less than two seconds counts as of this boot.
     pub(super) fn began_after(&self, time: SystemTime) -> bool {
-        time + Duration::from_secs(2) < self.since
+        self.since
+            .duration_since(time)
+            .is_ok_and(|age| age > Duration::from_secs(2))
     }
 }

@@ -16,10 +16,10 @@ use super::Error;
 /// # Errors
 /// [`Error::Locked`] after `limit`.
 pub(super) fn acquire(path: &Path, limit: Duration) -> Result<File, Error> {
-    let deadline = Instant::now() + limit;
+    let start = Instant::now();
     loop {
         let file = open(path).map_err(Error::io("open the lock", path))?;
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = limit.saturating_sub(start.elapsed());
         let Some(file) = lock(file, left).map_err(Error::io("lock", path))? else {
             return Err(Error::Locked {
                 path: path.to_owned(),

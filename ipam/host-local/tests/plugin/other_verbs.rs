@@ -154,3 +154,12 @@ fn a_lock_that_is_not_let_go_is_an_error_that_names_it() {
     drop(lock);
     assert_eq!(call("DEL", &conf, "a"), Ok(Value::Null));
 }
+
+#[test]
+fn a_limit_beyond_all_clocks_is_no_limit() {
+    let host = Host::new();
+    let mut conf = host.one_subnet("10.1.0.0/24");
+    conf["ipam"]["lockTimeout"] = json!(1e19);
+    assert_eq!(addresses(call("ADD", &conf, "a")), ["10.1.0.2/24"]);
+    assert_eq!(call("DEL", &conf, "a"), Ok(Value::Null));
+}

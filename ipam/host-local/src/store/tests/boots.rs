@@ -2,9 +2,10 @@
 //! An address does not outlive the boot in which it was given.
 
 use std::collections::HashSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Host, ip, owner, set};
-use crate::store::Error;
+use crate::store::{Boot, Error};
 
 const NEXT: &str = "22222222-2222-2222-2222-222222222222";
 
@@ -101,6 +102,12 @@ fn a_lease_of_this_boot_stays_whatever_its_file_says_about_its_age() {
     ));
     host.session(|session| session.collect(&HashSet::from([owner("a")])));
     assert_eq!(host.leases(), ["10.1.0.2"]);
+}
+
+#[test]
+fn a_file_that_claims_to_be_of_the_end_of_time_is_of_this_boot() {
+    let latest = UNIX_EPOCH + Duration::from_secs(i64::MAX.unsigned_abs());
+    assert!(!Boot::new(NEXT, SystemTime::now()).began_after(latest));
 }
 
 #[test]

@@ -76,8 +76,10 @@ impl Store {
     /// # Errors
     /// When that can't be seen, as with a parent that may not be searched.
     pub fn exists(&self) -> Result<bool, Error> {
+        use io::ErrorKind::{InvalidFilename, NotADirectory};
         match self.dir.try_exists() {
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+            // A name that no directory can have (ENAMETOOLONG) has no store.
+            Err(error) if matches!(error.kind(), InvalidFilename | NotADirectory) => Ok(false),
             exists => exists.map_err(Error::io("look for the store", &self.dir)),
         }
     }

@@ -163,3 +163,14 @@ fn a_limit_beyond_all_clocks_is_no_limit() {
     assert_eq!(addresses(call("ADD", &conf, "a")), ["10.1.0.2/24"]);
     assert_eq!(call("DEL", &conf, "a"), Ok(Value::Null));
 }
+
+#[test]
+fn del_of_a_network_whose_name_no_directory_can_have_is_no_error() {
+    let host = Host::new();
+    let mut conf = host.one_subnet("10.1.0.0/24");
+    conf["name"] = json!("n".repeat(300));
+    assert_eq!(call("ADD", &conf, "a").unwrap_err().0, 5);
+    assert_eq!(call("DEL", &conf, "a"), Ok(Value::Null));
+    let gc = with(&conf, "cni.dev/valid-attachments", json!([]));
+    assert_eq!(call("GC", &gc, "a"), Ok(Value::Null));
+}

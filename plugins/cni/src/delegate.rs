@@ -40,6 +40,10 @@ impl Delegate {
         if plugin.contains('/') {
             return invalid(format!("invalid plugin name: {plugin}"));
         }
+        // It would get the same configuration and call itself in turn, without end.
+        if network.plugin_type() == Some(plugin) {
+            return invalid(format!("plugin {plugin:?} can't be its own delegate"));
+        }
         let path = network
             .environment
             .get(environment::PATH)

@@ -91,6 +91,11 @@ impl Network {
         Ok(kind.filter(|kind| !kind.is_empty()))
     }
 
+    /// The plugin that the configuration is for: its `type`.
+    pub(crate) fn plugin_type(&self) -> Option<&str> {
+        fold::field(&self.document, "type").and_then(Value::as_str)
+    }
+
     pub(crate) fn document(&self) -> &Value {
         &self.document
     }

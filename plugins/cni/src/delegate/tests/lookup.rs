@@ -39,6 +39,16 @@ fn what_is_no_plugins_name_is_refused() {
 }
 
 #[test]
+fn a_plugin_does_not_call_itself_without_end() {
+    let network = Network::parse(br#"{"name":"net","TYPE":"bridge"}"#).unwrap();
+    let msg = r#"plugin "bridge" can't be its own delegate"#;
+    assert_eq!(
+        Delegate::find("bridge", &network).unwrap_err(),
+        Error::new(Code::INVALID_CONFIG, msg)
+    );
+}
+
+#[test]
 fn a_missing_plugin_is_named_with_the_path() {
     for (path, shown) in [("/a:/b", r#""/a:/b""#), ("", r#""""#)] {
         let msg = format!(r#"failed to find plugin "ipam" in path {shown}"#);

@@ -178,3 +178,36 @@ fn an_index_that_leads_nowhere_is_no_reason_to_panic() {
             .assert_silent();
     }
 }
+
+/// Interfaces, addresses and routes of plugins behind are theirs to check; no gateway of the
+/// bridge belongs to them.
+#[test]
+fn what_plugins_behind_report_is_not_missed() {
+    let bench = Bench::new();
+    let pod = bench.attach("a");
+    let mut result = bench.runner.result(&bench.network, "a", "eth0").unwrap();
+    let call = |result: &Value| {
+        let whole = changed(&bench.configuration(), "prevResult", result.clone());
+        bench.call_with("CHECK", "a", &whole).run(&bench.node)
+    };
+    pod.ip("link add net1 up type veth peer name net2");
+    pod.ip("link set net2 up");
+    pod.ip("address add 10.66.0.5/24 dev net1");
+    pod.ip("route add 10.67.0.0/16 via 10.66.0.1");
+    let extend = |list: &mut Value, item| list.as_array_mut().unwrap().push(item);
+    let interface = json!({"name": "net1", "sandbox": "/run/netns/a"});
+    extend(&mut result["interfaces"], interface);
+    extend(
+        &mut result["ips"],
+        json!({"address": "10.66.0.5/24", "interface": 3}),
+    );
+    let route = json!({"dst": "10.67.0.0/16", "gw": "10.66.0.1"});
+    extend(&mut result["routes"], route);
+    call(&result).assert_silent();
+    pod.ip("route delete 10.67.0.0/16");
+    let (code, text) = call(&result).error();
+    assert!(
+        code == 105 && text.contains("10.67.0.0/16"),
+        "{code} {text}"
+    );
+}

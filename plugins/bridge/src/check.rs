@@ -2,7 +2,7 @@
 //! CHECK: the attachment is as ADD made it. What may change in good order is not compared: the
 //! bridge's MAC address, and what plugins behind this one report in prevResult.
 
-use cni::{AddResult, Call, Check, Code, Error, OrCode};
+use cni::{AddResult, Call, Check, Code, Error, Ip, OrCode};
 use ipnetwork::IpNetwork;
 use net::{Kind, Link, Netns, Rtnl, sysctl};
 
@@ -27,7 +27,7 @@ pub(crate) fn check(call: &Check) -> Result<(), Error> {
         let port = check_port(&rtnl, &conf, &bridge, &container, &mut findings)?;
         check_rules(call, &conf, prev, (&container, &port), &mut findings)?;
     }
-    check_gateway(&rtnl, &conf, prev, &bridge, &mut findings)?;
+    check_gateway(&rtnl, &conf, ips_of(call, prev), &bridge, &mut findings)?;
     findings.report()
 }
 
@@ -118,21 +118,23 @@ fn check_container(
             || format!("{ifname:?} has lost its address {wanted}"),
         );
     }
-    check_routes(&rtnl, prev, &link, findings)?;
+    check_routes(&rtnl, prev, findings)?;
     Ok(Some(link))
 }
 
-fn check_routes(
-    rtnl: &Rtnl,
-    prev: &AddResult,
-    link: &Link,
-    findings: &mut Findings,
-) -> Result<(), Error> {
+/// Plugins chained behind may have made routes by interfaces of their own.
+fn check_routes(rtnl: &Rtnl, prev: &AddResult, findings: &mut Findings) -> Result<(), Error> {
     if prev.routes.is_empty() {
         return Ok(());
     }
-    let wish = || format!("read the routes of {:?} in the sandbox", link.name);
-    let present = rtnl.routes(link.index).or_code(Code::KERNEL, wish())?;
+    let mut present = Vec::new();
+    for interface in prev.interfaces.iter().filter(|i| i.sandbox.is_some()) {
+        let name = &interface.name;
+        let wish = || format!("read the routes of {name:?} in the sandbox");
+        if let Some(link) = rtnl.link(name).or_code(Code::KERNEL, wish())? {
+            present.extend(rtnl.routes(link.index).or_code(Code::KERNEL, wish())?);
+        }
+    }
     for route in &prev.routes {
         let there = present.iter().any(|kernel| {
             kernel.dst == route.dst
@@ -219,11 +221,11 @@ fn check_rules(
 fn check_gateway(
     rtnl: &Rtnl,
     conf: &Conf,
-    prev: &AddResult,
+    ips: Vec<Ip>,
     bridge: &Link,
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    if !conf.is_gateway || prev.ips.is_empty() {
+    if !conf.is_gateway || ips.is_empty() {
         return Ok(());
     }
     let name = conf.gateway_interface();
@@ -239,7 +241,11 @@ fn check_gateway(
         Some(index) => rtnl.addresses(index).or_code(Code::KERNEL, wish())?,
         None => Vec::new(),
     };
-    let gateways = Plan::new(conf, prev)?.gateways;
+    let of_ipam = AddResult {
+        ips,
+        ..AddResult::default()
+    };
+    let gateways = Plan::new(conf, &of_ipam)?.gateways;
     for gateway in &gateways {
         findings.unless(
             present.iter().any(|address| address.network == *gateway),
@@ -253,9 +259,13 @@ fn check_gateway(
     Ok(())
 }
 
-/// The addresses of prevResult that are on the container interface: plugins chained behind may
-/// have put others on interfaces of their own.
 fn addresses_of(call: &Check, prev: &AddResult) -> Vec<IpNetwork> {
+    ips_of(call, prev).iter().map(|ip| ip.address).collect()
+}
+
+/// What prevResult has on the container interface: plugins chained behind may have put addresses
+/// on interfaces of their own.
+fn ips_of(call: &Check, prev: &AddResult) -> Vec<Ip> {
     let ours = |index: usize| {
         prev.interfaces.get(index).is_some_and(|interface| {
             interface.name == call.attachment.ifname && interface.sandbox.is_some()
@@ -264,6 +274,6 @@ fn addresses_of(call: &Check, prev: &AddResult) -> Vec<IpNetwork> {
     prev.ips
         .iter()
         .filter(|ip| ip.interface.is_none_or(ours))
-        .map(|ip| ip.address)
+        .cloned()
         .collect()
 }

@@ -25,7 +25,8 @@ impl Session<'_> {
     }
 
     /// Takes back all leases that nothing stands behind: their owner is not among the valid ones,
-    /// or they were made in an earlier boot, or their file is empty.
+    /// or they were made in an earlier boot, or their file is empty. A valid owner's lease of which
+    /// only its age speaks for an earlier boot stays: a clock may have been set since.
     ///
     /// # Errors
     /// When a lease file can't be removed. The others are removed then nevertheless.
@@ -34,22 +35,25 @@ impl Session<'_> {
             .iter()
             .map(|owner| owner.container_id.as_str())
             .collect();
-        self.sweep(|owner| match owner.ifname {
-            Some(_) => !valid.contains(owner),
-            None => !containers.contains(owner.container_id.as_str()),
+        let is_valid = |owner: &Owner| match owner.ifname {
+            Some(_) => valid.contains(owner),
+            None => containers.contains(owner.container_id.as_str()),
+        };
+        let boot = self.boot();
+        self.sweep(|lease| match &lease.owner {
+            Some(owner) if is_valid(owner) => lease.boot.as_ref().is_some_and(|id| id != boot.id()),
+            owner => owner.is_some(),
         })
     }
 
     /// Takes back what earlier boots left.
     pub(super) fn sweep_earlier(&mut self) -> Result<(), Error> {
-        self.sweep(|_| false)
+        let boot = self.boot();
+        self.sweep(|lease| lease.is_of_earlier_boot(boot))
     }
 
-    fn sweep(&mut self, is_stale: impl Fn(&Owner) -> bool) -> Result<(), Error> {
-        let boot = self.boot();
-        let (stale, mut kept): (Vec<_>, Vec<_>) = self.walk()?.into_iter().partition(|lease| {
-            lease.is_of_earlier_boot(boot) || lease.owner.as_ref().is_some_and(&is_stale)
-        });
+    fn sweep(&mut self, is_stale: impl Fn(&Lease) -> bool) -> Result<(), Error> {
+        let (stale, mut kept): (Vec<_>, Vec<_>) = self.walk()?.into_iter().partition(&is_stale);
         let mut result = Ok(());
         for lease in stale {
             if let Err(error) = lease::remove(&self.store.dir, lease.address) {

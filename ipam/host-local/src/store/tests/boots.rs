@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Host, ip, owner, set};
-use crate::store::{Boot, Error};
+use crate::store::{Boot, Error, Store};
 
 const NEXT: &str = "22222222-2222-2222-2222-222222222222";
 
@@ -111,12 +111,34 @@ fn a_file_that_claims_to_be_of_the_end_of_time_is_of_this_boot() {
 }
 
 #[test]
+fn gc_believes_a_runtime_more_than_the_clock() {
+    let mut host = Host::new();
+    host.write("10.1.0.2", "of-the-reference\r\neth0");
+    // The clock was wrong when it was written, or has been set since.
+    host.boot_again(NEXT);
+    host.session(|session| session.collect(&HashSet::from([owner("of-the-reference")])));
+    assert_eq!(host.leases(), ["10.1.0.2"]);
+    host.session(|session| session.collect(&HashSet::new()));
+    assert!(host.leases().is_empty());
+}
+
+#[test]
+fn gc_believes_a_record_more_than_a_runtime() {
+    let mut host = Host::new();
+    host.allocate("a", &set(&["10.1.0.0/29"])).unwrap();
+    let boot = Boot::new(NEXT, SystemTime::now());
+    host.store = Store::new(host.dir.path(), "net", boot).unwrap();
+    host.session(|session| session.collect(&HashSet::from([owner("a")])));
+    assert!(host.leases().is_empty());
+}
+
+#[test]
 fn gc_takes_back_what_is_stale_empty_or_of_an_earlier_boot() {
     let (host, set) = full();
     host.write("10.1.0.4", "");
     host.write("10.9.9.9", "old-format");
     host.write("10.9.9.8", "e");
-    let valid = ["a", "d", "e"].map(owner);
+    let valid = ["d", "e"].map(owner);
     host.session(|session| session.collect(&HashSet::from(valid)));
     assert_eq!(host.leases(), ["10.1.0.5", "10.1.0.6", "10.9.9.8"]);
     host.assert_agrees();

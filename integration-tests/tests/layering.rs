@@ -7,13 +7,15 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
     ("bridge", &["podwire-cni", "podwire-net", "podwire-nft"]),
     ("loopback", &["podwire-cni", "podwire-net"]),
     ("host-local", &["podwire-cni"]),
+    ("podwire-topology", &[]),
+    ("podwire-dataplane", &["podwire-net", "podwire-topology"]),
 ];
 
 /// The tests may use anything.

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The kernel made equal to what [`topology`] wishes: the VXLAN device of each family, and the
+//! routes, neighbours and forwarding entries that lead to the peers.
+//!
+//! There is one way of doing that, and it is level-triggered: look at what is there, make what
+//! differs right, touch nothing else. So the same call programs a new node, follows a changed
+//! list, repairs what somebody broke, and goes on where a killed process stopped; when nothing
+//! differs it writes nothing. The plugin and the agent share it.
+
+mod device;
+mod peers;
+mod reconcile;
+mod removal;
+mod repair;
+mod report;
+mod underlay;
+
+use net::Rtnl;
+use topology::{Cluster, Family, Settings};
+
+pub use report::{Action, Device, Error, Failure, Report};
+
+/// Whose device carries the overlay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// Ours: [`topology::Vni::device_name`].
+    #[default]
+    Own,
+    /// The one that flannel made, or would have made, on this node:
+    /// [`topology::Vni::flannel_device_name`]. It stays, and flannel's routes through it become
+    /// ours, so that a node changes over while its pods talk.
+    Flannel,
+}
+
+/// The overlay of one node, in the network namespace of a connection.
+///
+/// The calling thread has to be in the same namespace: sysctls are those of the thread's.
+#[derive(Clone, Copy, Debug)]
+pub struct Dataplane<'a> {
+    /// The connection to the kernel.
+    pub rtnl: &'a Rtnl,
+    /// What all nodes agree on. After a change of VNI or device name, [`Self::remove`] with the
+    /// old ones takes the old device away.
+    pub settings: &'a Settings,
+    /// Whose device it is.
+    pub origin: Origin,
+}
+
+impl Dataplane<'_> {
+    /// Makes the kernel hold what the cluster wishes, and removes what an earlier wish left. An
+    /// object that the kernel refuses does not keep the others from being made; two calls at the
+    /// same time do not disturb each other.
+    #[must_use = "it says what could not be done"]
+    pub fn reconcile(&self, cluster: &Cluster) -> Report {
+        reconcile::reconcile(self, cluster, reconcile::Mode::Repair)
+    }
+
+    /// Says what [`Self::reconcile`] would do, and writes nothing.
+    #[must_use]
+    pub fn audit(&self, cluster: &Cluster) -> Report {
+        reconcile::reconcile(self, cluster, reconcile::Mode::Audit)
+    }
+
+    /// Takes all of the overlay away, the routes before the devices: those of our protocol number
+    /// through the devices, and those within [`Settings::network`] that lead to peers directly.
+    #[must_use = "it says what could not be done"]
+    pub fn remove(&self) -> Report {
+        removal::remove(self)
+    }
+
+    fn device_name(&self, family: Family) -> String {
+        let vni = self.settings.vni;
+        let flannels = || vni.flannel_device_name(family);
+        let taken_over = self.takes_over().then(flannels).flatten();
+        taken_over.unwrap_or_else(|| vni.device_name(family))
+    }
+
+    fn takes_over(&self) -> bool {
+        self.origin == Origin::Flannel
+    }
+}

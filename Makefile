@@ -39,12 +39,15 @@ test: toolchain namespaces packages tools build
 	cargo test --locked --workspace
 	@echo "make test: everything passed"
 
+# Only the copying is root's, who seldom has a Rust toolchain; each executable comes by rename, so
+# that one which is running can be replaced.
 install: build
-	mkdir -p $(BIN_DIR)
-	@# By rename, so that an executable which is running can be replaced.
+	as_root=; mkdir -p $(BIN_DIR) 2>/dev/null && test -w $(BIN_DIR) || \
+	    test $$(id -u) = 0 || as_root=sudo; \
+	$$as_root mkdir -p $(BIN_DIR) && \
 	for plugin in $(PLUGINS); do \
-	    install -m 755 $(BUILT)/$$plugin $(BIN_DIR)/.$$plugin.new && \
-	    mv -f $(BIN_DIR)/.$$plugin.new $(BIN_DIR)/$$plugin || exit 1; \
+	    $$as_root install -m 755 $(BUILT)/$$plugin $(BIN_DIR)/.$$plugin.new && \
+	    $$as_root mv -f $(BIN_DIR)/.$$plugin.new $(BIN_DIR)/$$plugin || exit 1; \
 	done
 
 build: toolchain

@@ -55,29 +55,19 @@ impl AddResult {
         read(value, version(value, config)?)
     }
 
-    /// Whether `version` can say this at all: 0.1.0 and 0.2.0 demand an address. A plugin that
-    /// attaches without addresses asks before it changes anything.
-    ///
-    /// # Errors
-    /// [`Code::INCOMPATIBLE_VERSION`].
-    pub fn expressible(&self, version: Version) -> Result<(), Error> {
-        if Shape::of(version) != Shape::Pair || !self.ips.is_empty() {
-            return Ok(());
-        }
-        let error = Error::new(
-            Code::INCOMPATIBLE_VERSION,
-            "cannot convert: no valid IP addresses",
-        );
-        Err(error.with_details(format!("a result of CNI {version} must have an IP address")))
-    }
-
     /// The result in the JSON of this version, whatever that version cannot say left out.
     ///
     /// # Errors
-    /// As [`Self::expressible`].
+    /// [`Code::INCOMPATIBLE_VERSION`] when there is no address and the version demands one, as
+    /// 0.1.0 and 0.2.0 do. A plugin that attaches without addresses refuses before it changes
+    /// anything.
     pub fn to_json(&self, version: Version) -> Result<String, Error> {
-        self.expressible(version)?;
         match Shape::of(version) {
+            Shape::Pair if self.ips.is_empty() => Err(Error::new(
+                Code::INCOMPATIBLE_VERSION,
+                "cannot convert: no valid IP addresses",
+            )
+            .with_details(format!("a result of CNI {version} must have an IP address"))),
             Shape::Pair => pretty(&Pair::of(self, version)),
             Shape::Tagged => list::tagged(self, version),
             Shape::Plain => list::plain(self, version),

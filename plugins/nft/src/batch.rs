@@ -5,7 +5,8 @@
 //! look at the ruleset, and re-declaring a chain costs as much as a deletion does.
 
 use crate::comment;
-use crate::object::{Element, Family, Hook, Set, Table, Value, Values};
+use crate::element::{KEYS_AT_ONCE, element_of, keys_of, write_element, write_key};
+use crate::object::{Element, Family, Hook, Set, Table, Values};
 use crate::rule::Rule;
 use crate::uapi::{SUBSYSTEM, attribute as nfta, verb};
 use crate::wire::{ACK, APPEND, CREATE, EXCLUSIVE, Header, NOT_RECURSIVE, Writer};
@@ -68,6 +69,17 @@ impl Batch {
 
     /// `create set`, `create map`
     pub fn add_set(&mut self, table: Table<'_>, set: &Set<'_>) {
+        self.new_set(table, set, None);
+    }
+
+    /// `create set` with `size`, above which no element is taken. Its memory is spent at once (for
+    /// `n` elements 8 bytes times the power of two above 4n/3). In return a listing is exact: the
+    /// table of a set that grows may be rebuilt during one, which then leaves elements out.
+    pub fn add_sized_set(&mut self, table: Table<'_>, set: &Set<'_>, size: u32) {
+        self.new_set(table, set, Some(size));
+    }
+
+    fn new_set(&mut self, table: Table<'_>, set: &Set<'_>, size: Option<u32>) {
         const FLAG_MAP: u32 = 0x8;
         const TYPE_VERDICT: u32 = 0xffff_ff00;
         let wish = format!("add set {} to {table}", set.name);
@@ -78,6 +90,11 @@ impl Batch {
             w.number(nfta::SET_KEY_TYPE, set.key.number);
             w.number(nfta::SET_KEY_LENGTH, set.key.length);
             w.number(nfta::SET_ID, id + 1);
+            if let Some(size) = size {
+                w.nested(nfta::SET_DESCRIPTION, |w| {
+                    w.number(nfta::DESCRIPTION_SIZE, size);
+                });
+            }
             w.bytes(nfta::SET_USER_DATA, &comment::byte_order(set.key.order));
             let (kind, length) = match set.values {
                 Values::None => return,
@@ -102,17 +119,40 @@ impl Batch {
         });
     }
 
+    /// `create element` for many keys of a plain set.
+    pub fn add_keys(&mut self, table: Table<'_>, set: &str, keys: &[Vec<u8>]) {
+        let flags = CREATE | EXCLUSIVE;
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            let wish = format!("add {} elements to set {set} of {table}", keys.len());
+            self.push(verb::NEW_ELEMENT, flags, table.family, wish, |w| {
+                keys_of(w, table, set, keys);
+            });
+        }
+    }
+
     /// `add rule`: behind the chain's other rules.
     pub fn append_rule(&mut self, table: Table<'_>, chain: &str, rule: &Rule) {
-        self.new_rule(table, chain, rule, APPEND);
+        self.new_rule(table, chain, rule, APPEND, None);
     }
 
     /// `insert rule`: before the chain's other rules.
     pub fn insert_rule(&mut self, table: Table<'_>, chain: &str, rule: &Rule) {
-        self.new_rule(table, chain, rule, 0);
+        self.new_rule(table, chain, rule, 0, None);
     }
 
-    fn new_rule(&mut self, table: Table<'_>, chain: &str, rule: &Rule, place: u16) {
+    /// `insert rule … position N`: before the rule that has this handle.
+    pub fn insert_rule_before(&mut self, table: Table<'_>, chain: &str, next: u64, rule: &Rule) {
+        self.new_rule(table, chain, rule, 0, Some(next));
+    }
+
+    fn new_rule(
+        &mut self,
+        table: Table<'_>,
+        chain: &str,
+        rule: &Rule,
+        place: u16,
+        next: Option<u64>,
+    ) {
         let wish = match &rule.comment {
             Some(comment) => format!("add rule \"{comment}\" to chain {chain} of {table}"),
             None => format!("add a rule to chain {chain} of {table}"),
@@ -123,6 +163,9 @@ impl Batch {
             w.nested(nfta::RULE_EXPRESSIONS, |w| w.append(&rule.expressions));
             if let Some(text) = &rule.comment {
                 w.bytes(nfta::RULE_USER_DATA, &comment::encode(text));
+            }
+            if let Some(next) = next {
+                w.bytes(nfta::RULE_POSITION, &next.to_be_bytes());
             }
         });
     }
@@ -163,12 +206,30 @@ impl Batch {
         });
     }
 
+    /// `delete element` for many keys of a plain set.
+    pub fn delete_keys(&mut self, table: Table<'_>, set: &str, keys: &[Vec<u8>]) {
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            let wish = format!("delete {} elements of set {set} of {table}", keys.len());
+            self.push(verb::DELETE_ELEMENT, 0, table.family, wish, |w| {
+                keys_of(w, table, set, keys);
+            });
+        }
+    }
+
     /// `delete set`, with its elements; no rule may use it any more.
     pub fn delete_set(&mut self, table: Table<'_>, name: &str) {
         let wish = format!("delete set {name} of {table}");
         self.push(verb::DELETE_SET, 0, table.family, wish, |w| {
             w.text(nfta::SET_TABLE, table.name);
             w.text(nfta::SET_NAME, name);
+        });
+    }
+
+    /// `delete table`, with all that is in it.
+    pub fn delete_table(&mut self, table: Table<'_>) {
+        let wish = format!("delete {table}");
+        self.push(verb::DELETE_TABLE, 0, table.family, wish, |w| {
+            w.text(nfta::TABLE_NAME, table.name);
         });
     }
 
@@ -232,35 +293,5 @@ impl Batch {
         w.add_flags(start + self.last, ACK);
         w.message(header(BATCH_END), |_| {});
         w
-    }
-}
-
-/// One element of a set, as `NFTA_SET_ELEM_LIST_*` frames it.
-pub(crate) fn element_of(
-    w: &mut Writer,
-    table: Table<'_>,
-    set: &str,
-    element: impl FnOnce(&mut Writer),
-) {
-    w.text(nfta::ELEMENTS_TABLE, table.name);
-    w.text(nfta::ELEMENTS_SET, set);
-    w.nested(nfta::ELEMENTS, |w| w.nested(nfta::LIST_ELEMENT, element));
-}
-
-pub(crate) fn write_key(w: &mut Writer, key: &[u8]) {
-    w.nested(nfta::ELEMENT_KEY, |w| w.bytes(nfta::DATA_VALUE, key));
-}
-
-fn write_element(w: &mut Writer, element: &Element) {
-    write_key(w, &element.key);
-    match &element.value {
-        Some(Value::Verdict(verdict)) => w.nested(nfta::ELEMENT_DATA, |w| verdict.write(w)),
-        Some(Value::Bytes(bytes)) => {
-            w.nested(nfta::ELEMENT_DATA, |w| w.bytes(nfta::DATA_VALUE, bytes));
-        }
-        None => {}
-    }
-    if let Some(text) = &element.comment {
-        w.bytes(nfta::ELEMENT_USER_DATA, &comment::encode(text));
     }
 }

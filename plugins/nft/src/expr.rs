@@ -5,7 +5,7 @@
 //! language.
 
 use crate::object::Verdict;
-use crate::wire::{self, Writer};
+use crate::wire::Writer;
 
 /// A register of the nf_tables machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,8 @@ pub enum Expr<'a> {
     Mask(Register, &'a [u8]),
     /// The rule goes on if the register begins with these bytes.
     Equal(Register, &'a [u8]),
+    /// The rule goes on if the register's bytes are not below these, as a number in network order.
+    AtLeast(Register, &'a [u8]),
     /// Looks a register up in a set or map.
     Lookup {
         /// The set's name.
@@ -104,6 +106,16 @@ pub enum Expr<'a> {
     /// `masquerade fully-random`: the source becomes the outgoing interface's address, with a
     /// source port that cannot be guessed and that concurrent connections do not race for.
     Masquerade,
+    /// `masquerade to :first-last fully-random`: the same, with a source port out of a range. Of
+    /// ICMP the kernel takes the range for the identifiers, and of GRE for the keys.
+    MasqueradeTo {
+        /// The register that holds the range's first port.
+        first: Register,
+        /// The register that holds its last port.
+        last: Register,
+    },
+    /// `notrack`: the packet belongs to no connection. Only in front of conntrack (priority raw).
+    NoTrack,
     /// `dnat ip to address:port`.
     DestinationNat {
         /// `NFPROTO_IPV4` (2) or `NFPROTO_IPV6` (10).
@@ -116,12 +128,15 @@ pub enum Expr<'a> {
 }
 
 const NAT_FULLY_RANDOM: u32 = 1 << 4;
+/// `NF_NAT_RANGE_PROTO_SPECIFIED`
+const NAT_PORTS: u32 = 1 << 1;
 const NAT_DESTINATION: u32 = 1;
 const FIB_ADDRESS_TYPE: u32 = 3;
 const FIB_DESTINATION: u32 = 2;
 const LOOKUP_INVERTED: u32 = 1;
+const EQUAL: u32 = 0;
+const AT_LEAST: u32 = 5;
 const DATA_VALUE: u16 = 1;
-const DATA_VERDICT: u16 = 2;
 
 impl Expr<'_> {
     fn name(&self) -> &'static str {
@@ -129,11 +144,12 @@ impl Expr<'_> {
             Expr::Meta(..) => "meta",
             Expr::Payload { .. } => "payload",
             Expr::Mask(..) => "bitwise",
-            Expr::Equal(..) => "cmp",
+            Expr::Equal(..) | Expr::AtLeast(..) => "cmp",
             Expr::Lookup { .. } => "lookup",
             Expr::Immediate(..) | Expr::Verdict(_) => "immediate",
             Expr::DestinationType(_) => "fib",
-            Expr::Masquerade => "masq",
+            Expr::Masquerade | Expr::MasqueradeTo { .. } => "masq",
+            Expr::NoTrack => "notrack",
             Expr::DestinationNat { .. } => "nat",
         }
     }
@@ -145,7 +161,10 @@ impl Expr<'_> {
         const DATA: u16 = 2;
         w.nested(LIST_ELEMENT, |w| {
             w.text(NAME, self.name());
-            w.nested(DATA, |w| self.write_fields(w));
+            // What has no fields is told without them.
+            if *self != Expr::NoTrack {
+                w.nested(DATA, |w| self.write_fields(w));
+            }
         });
     }
 
@@ -168,11 +187,8 @@ impl Expr<'_> {
                 w.number(4, *length);
             }
             Expr::Mask(register, mask) => write_mask(w, *register, mask),
-            Expr::Equal(register, value) => {
-                w.number(1, register.0);
-                w.number(2, 0);
-                w.nested(3, |w| w.bytes(DATA_VALUE, value));
-            }
+            Expr::Equal(register, value) => write_comparison(w, *register, EQUAL, value),
+            Expr::AtLeast(register, value) => write_comparison(w, *register, AT_LEAST, value),
             Expr::Lookup { set, key, found } => write_lookup(w, set, *key, *found),
             Expr::Immediate(into, value) => {
                 w.number(1, into.0);
@@ -188,6 +204,12 @@ impl Expr<'_> {
                 w.number(3, FIB_DESTINATION);
             }
             Expr::Masquerade => w.number(1, NAT_FULLY_RANDOM),
+            Expr::MasqueradeTo { first, last } => {
+                w.number(1, NAT_FULLY_RANDOM | NAT_PORTS);
+                w.number(2, first.0);
+                w.number(3, last.0);
+            }
+            Expr::NoTrack => {}
             Expr::DestinationNat {
                 family,
                 address,
@@ -200,6 +222,12 @@ impl Expr<'_> {
             }
         }
     }
+}
+
+fn write_comparison(w: &mut Writer, register: Register, operation: u32, value: &[u8]) {
+    w.number(1, register.0);
+    w.number(2, operation);
+    w.nested(3, |w| w.bytes(DATA_VALUE, value));
 }
 
 fn write_mask(w: &mut Writer, register: Register, mask: &[u8]) {
@@ -229,47 +257,4 @@ fn write_lookup(w: &mut Writer, set: &str, key: Register, found: Found) {
             0
         },
     );
-}
-
-/// Verdict codes: netfilter's own from 0, nf_tables' below.
-const DROP: i32 = 0;
-const ACCEPT: i32 = 1;
-const JUMP: i32 = -3;
-const GOTO: i32 = -4;
-const RETURN: i32 = -5;
-const VERDICT_CODE: u16 = 1;
-const VERDICT_CHAIN: u16 = 2;
-
-impl Verdict {
-    /// As `NFTA_DATA_VERDICT`, in a rule or as an element's value.
-    pub(crate) fn write(&self, w: &mut Writer) {
-        let (code, chain) = match self {
-            Verdict::Accept => (ACCEPT, None),
-            Verdict::Drop => (DROP, None),
-            Verdict::Return => (RETURN, None),
-            Verdict::Jump(chain) => (JUMP, Some(chain)),
-            Verdict::Goto(chain) => (GOTO, Some(chain)),
-        };
-        w.nested(DATA_VERDICT, |w| {
-            w.number(VERDICT_CODE, code.cast_unsigned());
-            if let Some(chain) = chain {
-                w.text(VERDICT_CHAIN, chain);
-            }
-        });
-    }
-
-    /// From the attribute that holds `NFTA_DATA_VERDICT`; `None` for a verdict not listed here.
-    pub(crate) fn read(data: &[u8]) -> Option<Verdict> {
-        let verdict = wire::find(data, DATA_VERDICT)?;
-        let code = wire::number(wire::find(verdict, VERDICT_CODE)?)?.cast_signed();
-        let chain = || wire::find(verdict, VERDICT_CHAIN).map(wire::string);
-        match code {
-            ACCEPT => Some(Verdict::Accept),
-            DROP => Some(Verdict::Drop),
-            RETURN => Some(Verdict::Return),
-            JUMP => chain().map(Verdict::Jump),
-            GOTO => chain().map(Verdict::Goto),
-            _ => None,
-        }
-    }
 }

@@ -2,29 +2,35 @@
 //! A change of the nf_tables ruleset as one atomic transaction, over netlink, without nft(8).
 //!
 //! [`Nft`] is the connection, [`Batch`] the change, [`Rule`] and its kin what a change is made of.
-//! On them stands what Podwire keeps in the kernel: [`masquerade`] and the source-MAC check
-//! ([`spoof`]); and [`reference`](mod@reference), which removes what the Go plugins left.
+//! On them stands what Podwire keeps in the kernel: [`masquerade`], the source-MAC check
+//! ([`spoof`]) and what guards the [`overlay`]; and [`reference`](mod@reference), which removes
+//! what the Go plugins left. A [`Monitor`] tells when others change any of it.
 //!
 //! Deleting anything makes the closing of the connection wait for a grace period of the kernel
 //! (8 to 16 ms). So what is made for a network stays until no attachment uses it.
 
 mod batch;
 mod comment;
+mod element;
 mod error;
 mod expr;
 pub mod masquerade;
+mod monitor;
 mod object;
+pub mod overlay;
 mod query;
 pub mod reference;
 mod rule;
 mod socket;
 pub mod spoof;
 mod uapi;
+mod verdict;
 mod wire;
 
 pub use batch::Batch;
 pub use error::Error;
 pub use expr::{Base, Expr, Found, Meta, Register};
+pub use monitor::Monitor;
 pub use object::{DataType, Element, Family, Hook, Set, Table, Value, Values, Verdict};
 pub use rule::{End, Installed, Protocol, Rule};
 pub use socket::Nft;

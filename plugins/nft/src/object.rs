@@ -54,12 +54,24 @@ impl Hook {
         number: 4,
         priority: 100,
     };
+    /// `type filter hook prerouting priority raw`: packets that come in, before conntrack.
+    pub const RAW_PREROUTING: Hook = Hook::filter(0, -300);
+    /// `type filter hook output priority raw`: packets of this host, before conntrack.
+    pub const RAW_OUTPUT: Hook = Hook::filter(3, -300);
+    /// `type filter hook input priority filter`: packets for this host.
+    pub const INPUT: Hook = Hook::filter(1, 0);
+    /// `type filter hook forward priority filter`: packets for others.
+    pub const FORWARD: Hook = Hook::filter(2, 0);
     /// `type filter hook prerouting priority dstnat`, in a bridge table.
-    pub const BRIDGE_INPUT: Hook = Hook {
-        kind: "filter",
-        number: 0,
-        priority: -300,
-    };
+    pub const BRIDGE_INPUT: Hook = Hook::filter(0, -300);
+
+    const fn filter(number: u32, priority: i32) -> Hook {
+        Hook {
+            kind: "filter",
+            number,
+            priority,
+        }
+    }
 }
 
 /// The type of a set's keys or values: what nft(8) shows them as, and their length.

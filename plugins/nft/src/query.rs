@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Look-ups in the ruleset. What is missing is `None` or empty, never an error.
 
-use crate::batch::{element_of, write_key};
 use crate::comment;
+use crate::element::{element_of, write_key};
 use crate::error::Error;
 use crate::object::{Element, Table, Value, Verdict};
 use crate::rule::Installed;

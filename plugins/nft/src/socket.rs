@@ -7,6 +7,10 @@
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use nix::errno::Errno;
 use nix::libc::MSG_DONTWAIT;
+use nix::sys::socket::{
+    setsockopt,
+    sockopt::{SndBuf, SndBufForce},
+};
 
 use crate::batch::Batch;
 use crate::error::Error;
@@ -19,6 +23,9 @@ use crate::wire::{self, Content, DUMP, Header, Refusal, Writer};
 const ATTEMPTS: u32 = 1000;
 /// More than the 8 KiB that the kernel puts into a datagram anyway; beyond that it adapts to this.
 const BUFFER: usize = 16 << 10;
+
+/// Bytes that fit a socket's send buffer as it comes (`net.core.wmem_default` is 208 KiB).
+const ALWAYS_FITS: usize = 200 << 10;
 
 /// A connection to nf_tables of one network namespace.
 #[derive(Debug)]
@@ -106,7 +113,9 @@ impl Nft {
 
     fn commit_to(&mut self, batch: &Batch, generation: Option<u32>) -> Result<(), Error> {
         let wish = batch.wish(0);
-        self.send(wish, &batch.to_writer(generation))?;
+        let messages = batch.to_writer(generation);
+        self.make_room(messages.len());
+        self.send(wish, &messages)?;
         let mut outcome = None;
         while self.receive(wish)? {
             for answer in wire::answers(&self.received) {
@@ -119,6 +128,14 @@ impl Nft {
             }
         }
         outcome.unwrap_or_else(|| Err(unanswered(wish)))
+    }
+
+    /// Lets the kernel take a batch of this many bytes in one send, as it must. Without the right
+    /// to force it, the limit is twice `net.core.wmem_max`; the send tells if that is too little.
+    fn make_room(&self, bytes: usize) {
+        if bytes > ALWAYS_FITS && setsockopt(&self.socket, SndBufForce, &bytes).is_err() {
+            let _limited = setsockopt(&self.socket, SndBuf, &bytes);
+        }
     }
 
     /// Asks for one object: its attributes, or `None` if it or what it would be in is missing.

@@ -21,6 +21,7 @@ pub(crate) mod verb {
     pub(crate) const NEW_ELEMENT: u16 = 12;
     pub(crate) const GET_ELEMENT: u16 = 13;
     pub(crate) const DELETE_ELEMENT: u16 = 14;
+    pub(crate) const NEW_GENERATION: u16 = 15;
     pub(crate) const GET_GENERATION: u16 = 16;
 }
 
@@ -37,6 +38,7 @@ pub(crate) mod attribute {
     pub(crate) const RULE_CHAIN: u16 = 2;
     pub(crate) const RULE_HANDLE: u16 = 3;
     pub(crate) const RULE_EXPRESSIONS: u16 = 4;
+    pub(crate) const RULE_POSITION: u16 = 6;
     pub(crate) const RULE_USER_DATA: u16 = 7;
     pub(crate) const SET_TABLE: u16 = 1;
     pub(crate) const SET_NAME: u16 = 2;
@@ -45,8 +47,10 @@ pub(crate) mod attribute {
     pub(crate) const SET_KEY_LENGTH: u16 = 5;
     pub(crate) const SET_DATA_TYPE: u16 = 6;
     pub(crate) const SET_DATA_LENGTH: u16 = 7;
+    pub(crate) const SET_DESCRIPTION: u16 = 9;
     pub(crate) const SET_ID: u16 = 10;
     pub(crate) const SET_USER_DATA: u16 = 13;
+    pub(crate) const DESCRIPTION_SIZE: u16 = 1;
     pub(crate) const ELEMENTS_TABLE: u16 = 1;
     pub(crate) const ELEMENTS_SET: u16 = 2;
     pub(crate) const ELEMENTS: u16 = 3;

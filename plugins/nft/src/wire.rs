@@ -142,6 +142,11 @@ pub(crate) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
+    /// The message's type: the subsystem, and what happened to which kind of object.
+    pub(crate) fn kind(&self) -> u16 {
+        self.kind
+    }
+
     /// Whether the ruleset changed during the dump that this belongs to.
     pub(crate) fn interrupted(&self) -> bool {
         self.flags & INTERRUPTED != 0

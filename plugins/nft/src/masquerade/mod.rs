@@ -15,6 +15,7 @@
 //! chain masq-podnet {
 //!     ip daddr 192.168.0.0/16 accept        # the network's own exemptions
 //!     jump exempt
+//!     jump reserve                          # only with an overlay: off its UDP port
 //!     masquerade fully-random
 //! }
 //! chain exempt {
@@ -33,6 +34,7 @@
 mod collect;
 mod mend;
 mod plan;
+pub(crate) mod reserve;
 mod ruleset;
 
 use ipnetwork::IpNetwork;

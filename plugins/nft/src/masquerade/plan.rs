@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::Masquerade;
-use super::ruleset::{self, CHAINS, EXEMPT, POSTROUTING, TABLE, covers, subnet_of};
+use super::ruleset::{self, CHAINS, EXEMPT, POSTROUTING, RESERVE, TABLE, covers, subnet_of};
 use crate::rule::{longest, octets};
 use crate::{Element, Error, Installed, Nft, Protocol, Rule, Verdict, comment};
 
@@ -55,7 +55,8 @@ impl<'a> Seen<'a> {
         let label = comment::label(wish.network);
         let chain = ruleset::chain_of(&label);
         let mut lacks = Vec::from_iter(self.lacks_base().then_some(Lack::Base));
-        let policy = ruleset::policy(wish.exempt);
+        let reserved = self.chain(RESERVE).next().is_some();
+        let policy = ruleset::policy(wish.exempt, reserved);
         if !self.begins_with(&chain, &policy) || self.chain(&chain).count() != policy.len() {
             lacks.push(Lack::Policy {
                 chain: chain.clone(),

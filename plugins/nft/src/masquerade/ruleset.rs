@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
 
+use super::reserve;
 use crate::comment;
 use crate::rule::octets;
 use crate::{
@@ -21,7 +22,9 @@ pub(super) const EXEMPT: &str = "exempt";
 /// The chains that every network shares.
 pub(super) const CHAINS: [(&str, Option<Hook>); 2] =
     [(POSTROUTING, Some(Hook::SOURCE_NAT)), (EXEMPT, None)];
-const NETWORK_CHAIN: &str = "masq-";
+pub(super) const NETWORK_CHAIN: &str = "masq-";
+/// What keeps masqueraded flows off a port, see [`super::reserve`].
+pub(super) const RESERVE: &str = "reserve";
 
 pub(super) const SETS: [Set<'static>; 4] = [
     Set {
@@ -99,8 +102,8 @@ pub(super) fn is_ours(chain: &str) -> bool {
     chain == POSTROUTING || chain == EXEMPT || chain.starts_with(NETWORK_CHAIN)
 }
 
-/// The rules of a network's chain.
-pub(super) fn policy(exempt: &[IpNetwork]) -> Vec<Rule> {
+/// The rules of a network's chain; `reserved` if there is a port to keep off.
+pub(super) fn policy(exempt: &[IpNetwork], reserved: bool) -> Vec<Rule> {
     let untranslated = |destination: &IpNetwork| {
         Rule::new()
             .within(End::Destination, *destination)
@@ -108,6 +111,7 @@ pub(super) fn policy(exempt: &[IpNetwork]) -> Vec<Rule> {
     };
     let mut rules: Vec<Rule> = exempt.iter().map(untranslated).collect();
     rules.push(Rule::new().verdict(&Verdict::Jump(EXEMPT.to_owned())));
+    rules.extend(reserved.then(reserve::jump));
     rules.push(Rule::new().with(Expr::Masquerade));
     rules
 }

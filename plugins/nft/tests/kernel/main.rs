@@ -6,6 +6,12 @@ mod lab;
 #[cfg(test)]
 mod masquerade;
 #[cfg(test)]
+mod monitor;
+#[cfg(test)]
+mod overlay;
+#[cfg(test)]
+mod overlay_packets;
+#[cfg(test)]
 mod packets;
 #[cfg(test)]
 mod reference;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The guard of the overlay: VXLAN has no authentication, so whoever reaches its UDP port reaches
+//! every pod. Table `inet podwire-overlay`, for port 8472:
+//!
+//! ```text
+//! set vteps4 { type ipv4_addr; size 98304; elements = { 192.0.2.2, 192.0.2.3 } }       # and vteps6
+//! chain prerouting {
+//!     type filter hook prerouting priority raw
+//!     udp dport 8472 ip saddr @vteps4 notrack
+//! }
+//! chain output {
+//!     type filter hook output priority raw
+//!     udp dport 8472 ip daddr @vteps4 notrack
+//! }
+//! chain input {
+//!     type filter hook input priority filter
+//!     udp dport 8472 goto sources
+//! }
+//! chain sources {
+//!     iifname "cni0" drop
+//!     ip saddr @vteps4 accept
+//!     drop
+//! }
+//! chain forward {
+//!     type filter hook forward priority filter
+//!     udp dport 8472 goto pods
+//! }
+//! chain pods {
+//!     ip daddr 10.200.0.0/16 accept         # pods may use the port among themselves
+//!     ip saddr 10.200.0.0/16 drop
+//!     iifname "cni0" drop
+//! }
+//! ```
+//!
+//! The filter stands where packets enter this host's sockets, not before: a host port that leads
+//! the same port to a pod is not concerned. From a pod nothing goes to the port outside the pods'
+//! networks: masqueraded it would have the address of a known peer. And no masqueraded flow comes
+//! from the port: see chain `reserve` of the masquerade's table.
+//!
+//! The table is one of its own, as thousands of peers would stand in every listing of the other,
+//! and as it goes as a whole.
+
+mod plan;
+mod ruleset;
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+
+use crate::masquerade::reserve;
+use crate::{Batch, Error, Nft, Table};
+use plan::Seen;
+use ruleset::TABLE;
+
+/// An overlay as its node sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Overlay<'a> {
+    /// The UDP port that the VXLAN device listens on.
+    pub port: u16,
+    /// The underlay addresses of all other nodes, of both protocols, in any order.
+    pub peers: &'a [IpAddr],
+    /// The networks that all pods' addresses are in; host bits are ignored.
+    pub pods: &'a [IpNetwork],
+    /// The interfaces that pods' packets come in by, whatever source they claim: the bridges.
+    pub bridges: &'a [&'a str],
+    /// Whether to drop anything. Without it nothing but `notrack` and the reserved port remains.
+    pub filter: bool,
+}
+
+/// Makes the kernel hold what `overlay` takes, and nothing else. Of the peers only those that came
+/// or went are written, in one transaction with all the rest; only where more than 8,000 peers of
+/// both protocols come or go at once it takes several, of which the last one brings the rules.
+///
+/// Fails with more than 98,304 peers of one protocol (ENFILE), or with another refusal of the
+/// kernel; then nothing is changed, or only addresses where it took several transactions.
+pub fn ensure(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<(), Error> {
+    let mut remain = true;
+    while remain {
+        nft.transact(|nft| {
+            let seen = Seen::read(nft)?;
+            let mut batch = Batch::new();
+            remain = seen.mend_sets(nft, &mut batch, overlay)?;
+            if !remain {
+                seen.mend_chains(nft, &mut batch, overlay)?;
+                reserve::add(nft, &mut batch, overlay.port)?;
+            }
+            Ok(batch)
+        })?;
+    }
+    Ok(())
+}
+
+/// What of `overlay` the kernel does not hold, or holds beyond it, one sentence each.
+pub fn missing(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<Vec<String>, Error> {
+    let mut lacks = Seen::read(nft)?.lacks(overlay);
+    lacks.extend(reserve::missing(nft, overlay.port)?);
+    Ok(lacks)
+}
+
+/// Takes all of it back; the masquerade's table goes too if nothing else is in it.
+pub fn remove(nft: &mut Nft) -> Result<(), Error> {
+    nft.transact(|nft| {
+        let mut batch = Batch::new();
+        if nft.has_table(TABLE)? {
+            batch.delete_table(TABLE);
+        }
+        reserve::remove(nft, &mut batch)?;
+        Ok(batch)
+    })?;
+    nft.remove_if_empty(Table {
+        name: "podwire",
+        ..TABLE
+    })
+}

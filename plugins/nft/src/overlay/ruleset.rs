@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the table holds when all is right: its names, sets and rules.
+
+use crate::{
+    Base, DataType, End, Expr, Family, Found, Hook, Meta, Protocol, Register, Rule, Set, Table,
+    Values, Verdict,
+};
+
+use super::Overlay;
+
+pub(super) const TABLE: Table<'static> = Table {
+    family: Family::Inet,
+    name: "podwire-overlay",
+};
+const PREROUTING: &str = "prerouting";
+const OUTPUT: &str = "output";
+const INPUT: &str = "input";
+const SOURCES: &str = "sources";
+const FORWARD: &str = "forward";
+const PODS: &str = "pods";
+/// All chains, and where the kernel calls them.
+pub(super) const CHAINS: [(&str, Option<Hook>); 6] = [
+    (SOURCES, None),
+    (PODS, None),
+    (PREROUTING, Some(Hook::RAW_PREROUTING)),
+    (OUTPUT, Some(Hook::RAW_OUTPUT)),
+    (INPUT, Some(Hook::INPUT)),
+    (FORWARD, Some(Hook::FORWARD)),
+];
+/// `IFNAMSIZ`
+const NAME: usize = 16;
+const UDP: u8 = 17;
+
+/// Peers that a set takes: as many as 1 MiB of the kernel's memory is enough for.
+pub(super) const CAPACITY: u32 = 98_304;
+
+/// The known peers' underlay addresses.
+pub(super) const fn vteps(protocol: Protocol) -> Set<'static> {
+    let (name, key) = match protocol {
+        Protocol::V4 => ("vteps4", DataType::IPV4),
+        Protocol::V6 => ("vteps6", DataType::IPV6),
+    };
+    Set {
+        name,
+        key,
+        values: Values::None,
+    }
+}
+
+/// The rules of one chain.
+pub(super) fn rules(chain: &str, overlay: &Overlay<'_>) -> Vec<Rule> {
+    let to = |chain: &str| Verdict::Goto(chain.to_owned());
+    match chain {
+        PREROUTING => untracked(overlay.port, End::Source),
+        OUTPUT => untracked(overlay.port, End::Destination),
+        _ if !overlay.filter => Vec::new(),
+        INPUT => vec![to_port(overlay.port).verdict(&to(SOURCES))],
+        FORWARD => vec![to_port(overlay.port).verdict(&to(PODS))],
+        SOURCES => sources(overlay),
+        _ => pods(overlay),
+    }
+}
+
+/// Packets from or to peers belong to no connection: each would take an entry of conntrack for
+/// each pair of ports, and clash with others' on the way out.
+fn untracked(port: u16, peer: End) -> Vec<Rule> {
+    let rule = |protocol| {
+        to_port(port)
+            .look_up(protocol, peer, vteps(protocol).name, Found::Inside)
+            .with(Expr::NoTrack)
+    };
+    Protocol::ALL.map(rule).into()
+}
+
+/// Packets for this host.
+fn sources(overlay: &Overlay<'_>) -> Vec<Rule> {
+    let known = Protocol::ALL.map(|protocol| {
+        Rule::new()
+            .look_up(protocol, End::Source, vteps(protocol).name, Found::Inside)
+            .verdict(&Verdict::Accept)
+    });
+    let mut rules = from_bridges(overlay);
+    rules.extend(known);
+    rules.push(Rule::new().verdict(&Verdict::Drop));
+    rules
+}
+
+/// Packets for others.
+fn pods(overlay: &Overlay<'_>) -> Vec<Rule> {
+    let each = |end, verdict| {
+        let rule = move |pods| Rule::new().within(end, pods).verdict(&verdict);
+        overlay.pods.iter().copied().map(rule)
+    };
+    let mut rules: Vec<Rule> = each(End::Destination, Verdict::Accept).collect();
+    rules.extend(each(End::Source, Verdict::Drop));
+    rules.extend(from_bridges(overlay));
+    rules
+}
+
+/// Whatever comes from pods is dropped.
+fn from_bridges(overlay: &Overlay<'_>) -> Vec<Rule> {
+    let rule = |bridge: &&str| {
+        let mut name = bridge.as_bytes().to_vec();
+        name.resize(NAME, 0);
+        Rule::new()
+            .with(Expr::Meta(Meta::InputName, Register::FIRST))
+            .with(Expr::Equal(Register::FIRST, &name))
+            .verdict(&Verdict::Drop)
+    };
+    overlay.bridges.iter().map(rule).collect()
+}
+
+/// `udp dport PORT`
+fn to_port(port: u16) -> Rule {
+    Rule::new()
+        .with(Expr::Meta(Meta::Transport, Register::FIRST))
+        .with(Expr::Equal(Register::FIRST, &[UDP]))
+        .with(Expr::Payload {
+            base: Base::Transport,
+            offset: 2,
+            length: 2,
+            into: Register::FIRST,
+        })
+        .with(Expr::Equal(Register::FIRST, &port.to_be_bytes()))
+}

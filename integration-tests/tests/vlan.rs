@@ -117,6 +117,20 @@ fn first_attachments_in_parallel_share_one_vlan_interface() {
 }
 
 #[test]
+fn the_gateway_comes_back_with_a_bridge_that_was_deleted() {
+    let name = "the_gateway_comes_back_with_a_bridge_that_was_deleted";
+    with_vlan_filtering(name, || {
+        let node = Node::new();
+        let runner = Runner::new(&node);
+        let red = network("red", json!({"vlan": 100}));
+        let _cut_off = runner.attach(&red, &node);
+        node.ip("link delete cni0");
+        let pod = runner.attach(&red, &node);
+        assert!(reaches(&pod, "10.90.0.1"));
+    });
+}
+
+#[test]
 fn a_trunk_carries_its_vlans_tagged_and_no_others() {
     let name = "a_trunk_carries_its_vlans_tagged_and_no_others";
     with_vlan_filtering(name, || {

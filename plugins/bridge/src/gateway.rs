@@ -102,19 +102,24 @@ fn overlap(a: IpNetwork, b: IpNetwork) -> bool {
 fn ensure_vlan_interface(rtnl: &Rtnl, conf: &Conf, bridge: &HostBridge) -> Result<Link, Error> {
     let name = conf.gateway_interface();
     let wish = format!("make the gateway interface {name:?}");
-    let find = || rtnl.link(&name).or_code(Code::KERNEL, &wish);
-    let link = match find()? {
-        Some(link) => link,
-        None => {
-            create_vlan_interface(rtnl, bridge, &name, &wish)?;
-            let gone = || Error::new(Code::TRY_AGAIN_LATER, format!("{wish}: it was deleted"));
-            find()?.ok_or_else(gone)?
+    let mut found = find_with_port(rtnl, &name, &wish)?;
+    if let Some((link, Some(port))) = &found
+        && port.master.is_none()
+        && port.name == interface_name(&[&name])
+    {
+        // Made by this plugin, and left behind by a bridge that somebody deleted.
+        match rtnl.delete_link(link.index) {
+            Err(error) if error.is_not_found() => {}
+            deleted => deleted.or_code(Code::KERNEL, &wish)?,
         }
-    };
-    let port = match (&link.kind, link.peer) {
-        (Kind::Veth, Some(peer)) => rtnl.link_at(peer).or_code(Code::KERNEL, &wish)?,
-        _ => None,
-    };
+        found = None;
+    }
+    if found.is_none() {
+        create_vlan_interface(rtnl, bridge, &name, &wish)?;
+        found = find_with_port(rtnl, &name, &wish)?;
+    }
+    let gone = || Error::new(Code::TRY_AGAIN_LATER, format!("{wish}: it was deleted"));
+    let (link, port) = found.ok_or_else(gone)?;
     match port {
         Some(port) if port.master == Some(bridge.link.index) => {
             bridge_port::set_vlans(
@@ -131,6 +136,22 @@ fn ensure_vlan_interface(rtnl: &Rtnl, conf: &Conf, bridge: &HostBridge) -> Resul
             Err(Error::new(Code::CONFLICT, msg))
         }
     }
+}
+
+/// The interface `name` and, when it is one end of a pair, the other.
+fn find_with_port(
+    rtnl: &Rtnl,
+    name: &str,
+    wish: &str,
+) -> Result<Option<(Link, Option<Link>)>, Error> {
+    let Some(link) = rtnl.link(name).or_code(Code::KERNEL, wish)? else {
+        return Ok(None);
+    };
+    let port = match (&link.kind, link.peer) {
+        (Kind::Veth, Some(peer)) => rtnl.link_at(peer).or_code(Code::KERNEL, wish)?,
+        _ => None,
+    };
+    Ok(Some((link, port)))
 }
 
 fn create_vlan_interface(

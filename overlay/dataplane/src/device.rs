@@ -134,26 +134,20 @@ impl DeviceWish {
 
     /// What has to be changed in a device that fits. The MTU comes after the link below, which
     /// limits it; addresses come last, because IPv6 loses them while the device is down.
-    pub(crate) fn repairs(
-        &self,
-        link: &Link,
-        vxlan: &Vxlan,
-        addresses: &[Address],
-    ) -> Result<Vec<Repair>, Error> {
+    pub(crate) fn repairs(&self, link: &Link, vxlan: &Vxlan, addresses: &[Address]) -> Vec<Repair> {
         let mut repairs = Vec::new();
         repairs.extend(self.tunnel(vxlan).map(Repair::Tunnel));
         repairs.extend(self.link(link));
         for (path, value) in self.sysctls() {
             match sysctl::read(&path) {
                 Ok(is) if is == value => {}
-                Ok(_) => repairs.push(Repair::Sysctl(path, value)),
                 // A kernel without IPv6 has nothing to be set there.
                 Err(error) if error.is_not_found() && path.starts_with("net/ipv6/") => {}
-                Err(error) => return Err(error.into()),
+                _ => repairs.push(Repair::Sysctl(path, value)),
             }
         }
         repairs.extend(self.addresses(addresses));
-        Ok(repairs)
+        repairs
     }
 
     fn tunnel(&self, is: &Vxlan) -> Option<VxlanChange> {

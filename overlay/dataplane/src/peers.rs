@@ -3,6 +3,7 @@
 //! way, requests the other.
 
 use net::{FdbEntry, Mac, Neighbour, Request, RouteEntry, Rtnl};
+use nix::errno::Errno;
 use topology::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute, Op};
 
 use crate::{Action, Failure, Report};
@@ -75,8 +76,9 @@ impl OnDevice {
         let mut outcomes = rtnl.apply(&requests).into_iter();
         for (op, count) in counted {
             let refusals = outcomes.by_ref().take(count).filter_map(Result::err);
-            let failed = refusals.filter(|error| !is_done(op, error)).last();
-            let outcome = failed.map_or(Ok(()), |error| Err(Failure::new(object(op), error)));
+            let refusal = refusals.filter(|error| !is_done(op, error)).last();
+            let outcome = refusal.map_or(Ok(()), |error| second_try(rtnl, op, error));
+            let outcome = outcome.map_err(|error| Failure::new(object(op), error));
             report.differs(Action::from(op), outcome);
         }
     }
@@ -110,6 +112,28 @@ impl OnDevice {
         let length = self.fdb[begin..].partition_point(|entry| entry.mac == mac);
         &self.fdb[begin..begin + length]
     }
+}
+
+/// Brings a route back into the tunnel that led elsewhere. The kernel takes an IPv6 gateway for
+/// on-link only as long as no other link leads to it, and this gateway lies in the destination of
+/// the very route that is to be replaced: so that one has to go first.
+fn second_try(rtnl: &Rtnl, op: &Op, refusal: net::Error) -> Result<(), net::Error> {
+    let Op::ReplaceRoute(wish) = op else {
+        return Err(refusal);
+    };
+    if !(wish.onlink && wish.dst.is_ipv6() && refusal.errno() == Some(Errno::EINVAL)) {
+        return Err(refusal);
+    }
+    let entry = route_entry(&(*wish).into());
+    let any_way = RouteEntry {
+        route: net::Route {
+            priority: Some(wish.metric),
+            ..net::Route::to(wish.dst)
+        },
+        ..entry
+    };
+    let requests = [Request::DeleteRoute(any_way), Request::AddRoute(entry)];
+    rtnl.apply(&requests).into_iter().collect()
 }
 
 /// Whether a refusal says that somebody else has just done the same: another call like this one.

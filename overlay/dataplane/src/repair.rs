@@ -2,7 +2,7 @@
 //! The device made right: in place where the kernel allows that, because routes, neighbours and
 //! forwarding entries stay then and packets flow on; else made again.
 
-use net::{Kind, Link, Request, RouteEntry, Rtnl};
+use net::{Kind, Link, Request, RouteEntry, Rtnl, Vxlan};
 use nix::errno::Errno;
 use topology::PROTOCOL;
 
@@ -19,52 +19,45 @@ pub(crate) fn repair(
     takeover: bool,
     report: &mut Report,
 ) -> Option<Link> {
-    let made = presence(rtnl, wish, takeover, report);
-    let made = made.map_err(|error| report.fail(&wish.name, error));
-    let Found::Fit(link, vxlan) = made.ok()? else {
-        return None;
-    };
-    let addresses = rtnl.addresses(link.index).map_err(Error::from);
-    let repairs = addresses.and_then(|addresses| wish.repairs(&link, &vxlan, &addresses));
-    match repairs {
-        Ok(repairs) => {
-            for repair in repairs {
-                let outcome = carry_out(rtnl, wish, &link, &repair);
-                let outcome = outcome.map_err(|error| Failure::new(&wish.name, error));
-                report.differs(repair.action(), outcome);
-            }
-        }
-        Err(error) => report.fail(&wish.name, error),
+    let fit = presence(rtnl, wish, takeover, report);
+    let due = fit.and_then(|(link, vxlan)| due(rtnl, wish, link, &vxlan));
+    let (link, repairs) = due.map_err(|error| report.fail(&wish.name, error)).ok()?;
+    for repair in repairs {
+        let outcome = carry_out(rtnl, wish, &link, &repair);
+        let outcome = outcome.map_err(|error| Failure::new(&wish.name, error));
+        report.differs(repair.action(), outcome);
     }
     Some(link)
 }
 
-/// Says what of the device is not as wished.
+/// Says what of the device is not as wished, and returns it if it is there.
 pub(crate) fn audit(rtnl: &Rtnl, wish: &DeviceWish, report: &mut Report) -> Option<Link> {
     let found = rtnl.link(&wish.name).map_err(Error::from);
-    let found = found.and_then(|link| wish.classify(link));
-    let found = found.map_err(|error| report.fail(&wish.name, error));
-    let (link, vxlan) = match found.ok()? {
-        Found::Nothing => {
-            report.differs(Action::CreateDevice, Ok(()));
-            return None;
+    let due = found.and_then(|link| match wish.classify(link)? {
+        Found::Nothing => Ok((None, vec![Action::CreateDevice])),
+        Found::Unfit(link) => Ok((Some(link), vec![Action::RemakeDevice])),
+        Found::Fit(link, vxlan) => {
+            let (link, repairs) = due(rtnl, wish, link, &vxlan)?;
+            Ok((Some(link), repairs.iter().map(Repair::action).collect()))
         }
-        Found::Unfit(link) => {
-            report.differs(Action::RemakeDevice, Ok(()));
-            return Some(link);
-        }
-        Found::Fit(link, vxlan) => (link, vxlan),
-    };
-    let addresses = rtnl.addresses(link.index).map_err(Error::from);
-    let repairs = addresses.and_then(|addresses| wish.repairs(&link, &vxlan, &addresses));
-    match repairs {
-        Ok(repairs) => {
-            let actions = repairs.iter().map(Repair::action);
-            actions.for_each(|action| report.differs(action, Ok(())));
-        }
-        Err(error) => report.fail(&wish.name, error),
+    });
+    let (link, actions) = due.map_err(|error| report.fail(&wish.name, error)).ok()?;
+    for action in actions {
+        report.differs(action, Ok(()));
     }
-    Some(link)
+    link
+}
+
+/// What has to be changed in a device that fits.
+fn due(
+    rtnl: &Rtnl,
+    wish: &DeviceWish,
+    link: Link,
+    vxlan: &Vxlan,
+) -> Result<(Link, Vec<Repair>), Error> {
+    let addresses = rtnl.addresses(link.index)?;
+    let repairs = wish.repairs(&link, vxlan, &addresses);
+    Ok((link, repairs))
 }
 
 /// Sees to it that there is a device, one that fits.
@@ -73,14 +66,14 @@ fn presence(
     wish: &DeviceWish,
     takeover: bool,
     report: &mut Report,
-) -> Result<Found, Error> {
+) -> Result<(Link, Vxlan), Error> {
     let action = match wish.classify(rtnl.link(&wish.name)?)? {
         Found::Nothing => Action::CreateDevice,
         Found::Unfit(link) => {
             delete(rtnl, &link, takeover, report)?;
             Action::RemakeDevice
         }
-        fit @ Found::Fit(..) => return Ok(fit),
+        Found::Fit(link, vxlan) => return Ok((link, vxlan)),
     };
     match rtnl.create_vxlan(&wish.to_create()) {
         Ok(()) => report.differs(action, Ok(())),
@@ -89,7 +82,7 @@ fn presence(
         Err(error) => return Err(explained(rtnl, wish, error)),
     }
     match wish.classify(rtnl.link(&wish.name)?)? {
-        fit @ Found::Fit(..) => Ok(fit),
+        Found::Fit(link, vxlan) => Ok((link, vxlan)),
         _ => Err(Error::Deleted {
             name: wish.name.clone(),
         }),

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is not ours stays, and is reported where it is in the way.
+
+use topology::Obstacle;
+
+use crate::lab::{Lab, entries, settings};
+
+const BOTH: [&str; 2] = ["podwire.1", "podwire-v6.1"];
+
+#[test]
+fn others_objects_stay() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(3, "46"), settings(""));
+    let host = &lab.nodes[0];
+    lab.program(&nodes, &settings);
+    for command in [
+        "route add 10.200.0.0/24 via 192.0.2.9 dev eth0",
+        "route add 10.201.0.0/24 via 10.201.0.0 dev podwire.1 onlink",
+        "route add 203.0.113.0/24 via 192.0.2.9 dev eth0 proto 118",
+        "route add 10.202.0.0/24 via 192.0.2.9 dev eth0 table 100 proto 118",
+        "-6 route add fd00:0:0:99::/64 via 2001:db8::9 dev eth0",
+        "neigh add 192.0.2.9 lladdr 02:00:00:00:77:77 dev eth0 nud permanent",
+    ] {
+        host.ip(command);
+    }
+    host.settle(&BOTH);
+    let shown = || {
+        [
+            "route show",
+            "route show table 100",
+            "-6 route show",
+            "neigh show nud permanent",
+        ]
+        .map(|command| host.ip(command))
+    };
+    let before = shown();
+    host.assert_quiet(&nodes, &settings, &BOTH);
+    assert_eq!(shown(), before);
+}
+
+#[test]
+fn a_route_that_leads_pods_away_is_reported() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(3, "46"), settings(""));
+    let host = &lab.nodes[0];
+    host.ip("route add 10.100.1.0/24 via 192.0.2.3 dev eth0");
+    host.ip("route add 10.100.2.0/24 via 192.0.2.3 dev eth0 metric 5");
+    let reports = [
+        host.reconcile(&nodes, &settings),
+        host.reconcile(&nodes, &settings),
+    ];
+    for report in reports {
+        assert!(report.errors.is_empty(), "{:?}", report.errors);
+        let obstacles = report.complaints.iter().map(|foreign| foreign.obstacle);
+        let obstacles: Vec<_> = obstacles.collect();
+        assert_eq!(obstacles, [Obstacle::OwnPodCidr, Obstacle::Preferred]);
+    }
+    assert!(host.audit(&nodes, &settings).is_clean());
+    assert!(host.ip("route show 10.100.1.0/24").contains("192.0.2.3"));
+}
+
+/// The kernel refuses an IPv6 gateway that another's route leads to: reported, and the others are
+/// made.
+#[test]
+fn an_ipv6_route_in_the_way_costs_one_peer() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(3, "46"), settings(""));
+    let host = &lab.nodes[0];
+    host.ip("-6 route add fd00:0:0:2::/64 via 2001:db8::3 dev eth0 metric 5");
+    let report = host.reconcile(&nodes, &settings);
+    let objects: Vec<_> = report
+        .errors
+        .iter()
+        .map(|failure| &failure.object)
+        .collect();
+    assert_eq!(objects, ["fd00:0:0:2::/64"]);
+    assert_eq!(report.complaints[0].obstacle, Obstacle::Preferred);
+    let audit = host.audit(&nodes, &settings);
+    assert_eq!((audit.differing, audit.peers.len()), (1, 1));
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The overlay in the real kernel: nodes are network namespaces, joined by a bridge.
+#![cfg(test)]
+
+mod damage;
+mod devices;
+mod direct;
+mod foreign;
+mod halves;
+mod lab;
+mod packets;
+mod removal;

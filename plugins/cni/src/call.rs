@@ -47,7 +47,7 @@ pub struct Check {
 }
 
 /// DEL: take away whatever is left of the attachment; nothing left is a success.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Del {
     /// The network attached to.
     pub network: Network,

@@ -31,7 +31,7 @@ const NAMES: [&str; 7] = [
 const IFNAMSIZ: usize = 16;
 
 /// The variables that are set and not empty.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment(BTreeMap<&'static str, OsString>);
 
 impl Environment {

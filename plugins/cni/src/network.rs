@@ -11,7 +11,7 @@ use crate::environment::{Environment, is_identifier};
 use crate::{Code, Error, OrCode, Version, fold};
 
 /// The network that a call is about: one plugin's configuration out of a list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     /// The network's name.
     pub name: String,

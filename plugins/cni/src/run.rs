@@ -76,6 +76,9 @@ pub fn run(plugin: &dyn Plugin) -> ExitCode {
                 "cannot write to stdout: {error}: {}",
                 outcome.stdout
             ));
+            if let Some(Err(error)) = outcome.undo.map(|del| plugin.del(&del)) {
+                warn(format_args!("cannot take the attachment back: {error}"));
+            }
             ExitCode::FAILURE
         }
     }
@@ -90,6 +93,8 @@ struct Outcome {
     stdout: String,
     stderr: String,
     exit: u8,
+    /// Takes back an attachment of which nobody can be told, as when the runtime was killed.
+    undo: Option<Del>,
 }
 
 impl Outcome {
@@ -238,6 +243,7 @@ fn add(plugin: &dyn Plugin, call: Add) -> Result<Outcome, Error> {
     match result.to_json(call.network.version) {
         Ok(stdout) => Ok(Outcome {
             stdout,
+            undo: Some(call.into_del()),
             ..Outcome::default()
         }),
         Err(error) => {

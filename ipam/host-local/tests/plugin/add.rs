@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -189,5 +190,23 @@ fn a_container_id_can_be_longer_than_a_file_name() {
     let long = "x".repeat(5000);
     assert_eq!(addresses(call("ADD", &conf, &long)), ["10.1.0.2/24"]);
     call("DEL", &conf, &long).unwrap();
+    assert_eq!(host.files(), ["last_reserved_ip.0", "lock"]);
+}
+
+#[test]
+fn an_address_of_which_nobody_can_be_told_is_given_back() {
+    let host = Host::new();
+    let stdin = host.dir.path().join("stdin");
+    fs::write(&stdin, host.one_subnet("10.1.0.0/24").to_string()).unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_host-local"))
+        .envs([("CNI_COMMAND", "ADD"), ("CNI_CONTAINERID", "a")])
+        .envs([("CNI_NETNS", "/nowhere"), ("CNI_IFNAME", "eth0")])
+        .env("CNI_PATH", "/nowhere")
+        .stdin(fs::File::open(stdin).unwrap())
+        .stdout(fs::File::create("/dev/full").unwrap())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
     assert_eq!(host.files(), ["last_reserved_ip.0", "lock"]);
 }

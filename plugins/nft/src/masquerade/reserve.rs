@@ -90,15 +90,20 @@ fn is_reserved(seen: &Seen<'_>, port: u16) -> bool {
     seen.begins_with(RESERVE, &[rule(port)]) && seen.chain(RESERVE).count() == 1
 }
 
-/// Masquerades UDP with the ports on the roomier side of `port`.
-fn rule(port: u16) -> Rule {
-    let (first, last) = if port <= UNPRIVILEGED {
-        (UNPRIVILEGED + 1, u16::MAX)
+/// The unprivileged ports on the roomier side of `port`.
+fn beside(port: u16) -> (u16, u16) {
+    if port < UNPRIVILEGED {
+        (UNPRIVILEGED, u16::MAX)
     } else if u16::MAX - port > port - UNPRIVILEGED {
         (port + 1, u16::MAX)
     } else {
         (UNPRIVILEGED, port - 1)
-    };
+    }
+}
+
+/// Masquerades UDP with ports beside `port`.
+fn rule(port: u16) -> Rule {
+    let (first, last) = beside(port);
     let udp = Rule::new()
         .with(Expr::Meta(Meta::Transport, Register::FIRST))
         .with(Expr::Equal(Register::FIRST, &[UDP]));
@@ -121,4 +126,18 @@ fn rule(port: u16) -> Rule {
             first: low,
             last: high,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_leaves_the_port_out_and_is_never_small() {
+        for port in 0..=u16::MAX {
+            let (first, last) = beside(port);
+            assert!(!(first..=last).contains(&port), "{port}");
+            assert!(first >= UNPRIVILEGED && last - first > 32_000, "{port}");
+        }
+    }
 }

@@ -81,13 +81,29 @@ pub fn ensure(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<(), Error> {
             let mut batch = Batch::new();
             remain = seen.mend_sets(nft, &mut batch, overlay)?;
             if !remain {
-                seen.mend_chains(nft, &mut batch, overlay)?;
+                seen.mend_chains(&mut batch, overlay);
                 reserve::add(nft, &mut batch, overlay.port)?;
             }
             Ok(batch)
         })?;
     }
     Ok(())
+}
+
+/// Takes in the peers that came and puts out those that went, by their underlay addresses, without
+/// a look at the others: what it costs does not grow with their number, other than [`ensure`].
+/// `false` if the kernel holds no overlay; then nothing is changed, and only [`ensure`] helps.
+pub fn update(nft: &mut Nft, came: &[IpAddr], went: &[IpAddr]) -> Result<bool, Error> {
+    let mut held = true;
+    nft.transact(|nft| {
+        let mut batch = Batch::new();
+        held = nft.has_table(TABLE)?;
+        if held {
+            plan::update(nft, &mut batch, came, went)?;
+        }
+        Ok(batch)
+    })?;
+    Ok(held)
 }
 
 /// What of `overlay` the kernel does not hold, or holds beyond it, one sentence each.

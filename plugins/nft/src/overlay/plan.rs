@@ -69,17 +69,10 @@ impl Seen {
     }
 
     /// Adds to the batch the chains that are missing, and the rules of those that hold others.
-    pub(super) fn mend_chains(
-        &self,
-        nft: &mut Nft,
-        batch: &mut Batch,
-        overlay: &Overlay<'_>,
-    ) -> Result<(), Error> {
+    pub(super) fn mend_chains(&self, batch: &mut Batch, overlay: &Overlay<'_>) {
         let wrong: Vec<(&str, Vec<Rule>)> = self.wrong(overlay).collect();
-        for (chain, hook) in CHAINS {
-            if !wrong.is_empty() && !nft.has_chain(TABLE, chain)? {
-                batch.add_chain(TABLE, chain, hook);
-            }
+        for (chain, hook) in CHAINS.iter().filter(|_| !wrong.is_empty()) {
+            batch.add_chain(TABLE, chain, *hook);
         }
         for (chain, rules) in wrong {
             if self.chain(chain).next().is_some() {
@@ -89,7 +82,6 @@ impl Seen {
                 batch.append_rule(TABLE, chain, &rule);
             }
         }
-        Ok(())
     }
 
     pub(super) fn lacks(&self, overlay: &Overlay<'_>) -> Vec<String> {
@@ -128,8 +120,7 @@ impl Seen {
     fn differences(&self, peers: &[IpAddr]) -> [(Protocol, Difference); 2] {
         let [four, six] = &self.peers;
         [(Protocol::V4, four), (Protocol::V6, six)].map(|(protocol, have)| {
-            let own = peers.iter().filter(|peer| Protocol::of(**peer) == protocol);
-            let wish: BTreeSet<Vec<u8>> = own.map(|peer| octets(*peer)).collect();
+            let wish = keys_of(peers, protocol);
             let difference = Difference {
                 new: wish.difference(have).cloned().collect(),
                 stale: have.difference(&wish).cloned().collect(),
@@ -137,6 +128,37 @@ impl Seen {
             (protocol, difference)
         })
     }
+}
+
+/// Adds to the batch those that came and are not there, and the deletion of those that went and are.
+pub(super) fn update(
+    nft: &mut Nft,
+    batch: &mut Batch,
+    came: &[IpAddr],
+    went: &[IpAddr],
+) -> Result<(), Error> {
+    for protocol in Protocol::ALL {
+        let set = vteps(protocol).name;
+        let mut unlike = |peers: &[IpAddr], wish: bool| -> Result<Vec<Vec<u8>>, Error> {
+            let mut keys = Vec::new();
+            for key in keys_of(peers, protocol) {
+                if nft.element(TABLE, set, &key)?.is_some() != wish {
+                    keys.push(key);
+                }
+            }
+            Ok(keys)
+        };
+        let (stale, new) = (unlike(went, false)?, unlike(came, true)?);
+        batch.delete_keys(TABLE, set, &stale);
+        batch.add_keys(TABLE, set, &new);
+    }
+    Ok(())
+}
+
+/// The keys of the peers' addresses of one protocol, each once.
+fn keys_of(peers: &[IpAddr], protocol: Protocol) -> BTreeSet<Vec<u8>> {
+    let own = peers.iter().filter(|peer| Protocol::of(**peer) == protocol);
+    own.map(|peer| octets(*peer)).collect()
 }
 
 /// Cuts the keys to those that there is room for, and takes that from the room.

@@ -144,10 +144,11 @@ fn whatever_others_removed_is_told_and_made_again() {
     let (peers, pods) = (addresses(["192.0.2.2"]), networks(["10.200.0.0/16"]));
     let wish = wish(&peers, &pods);
     type Damage = fn(&mut Batch);
-    let damages: [Damage; 6] = [
+    let damages: [Damage; 7] = [
         |batch| batch.delete_table(TABLE),
         |batch| batch.delete_table(INET),
         |batch| batch.flush_chain(TABLE, "sources"),
+        |batch| batch.delete_chain(TABLE, "output"),
         |batch| batch.insert_rule(TABLE, "input", &Rule::new().verdict(&Verdict::Accept)),
         |batch| batch.delete_element(TABLE, "vteps4", &[192, 0, 2, 2]),
         |batch| {
@@ -244,6 +245,24 @@ fn a_ruleset_that_nft_saved_and_restored_is_the_same() {
         assert!(restore.wait().unwrap().success());
         assert_eq!(overlay::missing(&mut nft, &wish).unwrap(), none());
         masquerade_network(&mut nft, "podnet", "10.200.1.5/24");
+    }
+}
+
+#[test]
+fn single_peers_come_and_go_without_a_look_at_the_others() {
+    let mut nft = isolated();
+    let [old, new, new6] = addresses(["192.0.2.2", "192.0.2.3", "2001:db8::3"]);
+    assert!(!overlay::update(&mut nft, &[new], &[old]).unwrap());
+    assert!(!nft.has_table(TABLE).unwrap());
+    let pods = networks(["10.200.0.0/16"]);
+    overlay::ensure(&mut nft, &wish(&[old], &pods)).unwrap();
+    for _ in 0..2 {
+        assert!(overlay::update(&mut nft, &[new, new6, new], &[old]).unwrap());
+        let after = [new, new6];
+        assert_eq!(
+            overlay::missing(&mut nft, &wish(&after, &pods)).unwrap(),
+            none()
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 
 use net::{FdbEntry, Mac, Neighbour, Request, RouteEntry, Rtnl};
 use nix::errno::Errno;
-use topology::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute, Op};
+use topology::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute, Op, PROTOCOL};
 
 use crate::{Action, Failure, Report};
 
@@ -136,7 +136,7 @@ fn second_try(rtnl: &Rtnl, op: &Op, refusal: net::Error) -> Result<(), net::Erro
     rtnl.apply(&requests).into_iter().collect()
 }
 
-/// Whether a refusal says that somebody else has just done the same: another call like this one.
+/// Whether a refusal says that it is done already, by another call like this one.
 fn is_done(op: &Op, error: &net::Error) -> bool {
     match op {
         Op::AddRoute(_) => error.is_exists(),
@@ -162,7 +162,7 @@ fn mac(mac: topology::Mac) -> Mac {
 }
 
 fn held_fdb_entry(entry: &FdbEntry) -> HeldFdbEntry {
-    let plain = entry.port.is_none() && entry.vni.is_none() && entry.via.is_none();
+    let plain = *entry == FdbEntry::new(entry.link, entry.mac, entry.dst);
     HeldFdbEntry {
         mac: topology::Mac(entry.mac.octets()),
         dst: plain.then_some(entry.dst),
@@ -170,10 +170,13 @@ fn held_fdb_entry(entry: &FdbEntry) -> HeldFdbEntry {
     }
 }
 
+/// A route of ours that somebody gave an MTU or the like is shown without its gateway: so it is
+/// not as wished.
 fn held_route(RouteEntry { route, protocol }: &RouteEntry) -> HeldRoute {
+    let plain = route.mtu.is_none() && route.advmss.is_none() && route.source.is_none();
     HeldRoute {
         dst: route.dst,
-        gateway: route.gateway,
+        gateway: route.gateway.filter(|_| plain || *protocol != PROTOCOL),
         link: route.oif,
         onlink: route.onlink,
         metric: route.priority.unwrap_or(0),

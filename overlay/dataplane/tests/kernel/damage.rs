@@ -157,6 +157,19 @@ fn forwarding_entries_are_changed_by_hand() {
 }
 
 #[test]
+fn a_route_gets_an_mtu() {
+    heals(|host| {
+        for (family, device) in [("-4", BOTH[0]), ("-6", BOTH[1])] {
+            let shown = host.ip(&format!("{family} route show dev {device} proto 118"));
+            let route = shown.trim_end().trim_end_matches(" pref medium").trim_end();
+            host.ip(&format!(
+                "{family} route replace {route} dev {device} proto 118 mtu 1290"
+            ));
+        }
+    });
+}
+
+#[test]
 fn stale_objects_of_a_peer_that_is_gone() {
     heals(|host| {
         let add = "02:00:00:00:88:88 dev podwire.1 dst 192.0.2.88 port 4789";

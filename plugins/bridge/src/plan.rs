@@ -26,7 +26,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Completes what the IPAM plugin said by what the configuration asks for.
+    /// Completes what the IPAM plugin said by what the configuration asks for; an error when it
+    /// gave no address, or the one that the bridge would have.
     pub(crate) fn new(conf: &Conf, ipam: &AddResult) -> Result<Self, Error> {
         if ipam.ips.is_empty() {
             return Err(Error::new(
@@ -43,6 +44,10 @@ impl Plan {
                 .gateway
                 .or_else(|| conf.is_gateway.then(|| first_host(ip.address)));
             if let Some(gateway) = gateway.filter(|_| conf.is_gateway) {
+                if gateway == ip.address.ip() {
+                    let msg = format!("IPAM plugin returned the gateway's own address {gateway}");
+                    return Err(Error::new(Code::ADDRESS_UNAVAILABLE, msg));
+                }
                 plan.add_gateway(gateway, ip.address.prefix());
             }
             plan.ips.push(Ip {
@@ -101,15 +106,7 @@ impl Plan {
         for default in [default_v4(), default_v6()] {
             let given = self.routes.iter().any(|route| route.dst == default);
             if let Some(gateway) = self.gateway_of(default.is_ipv4()).filter(|_| !given) {
-                self.routes.push(cni::Route {
-                    dst: default,
-                    gw: Some(gateway),
-                    mtu: None,
-                    advmss: None,
-                    priority: None,
-                    table: None,
-                    scope: None,
-                });
+                self.routes.push(cni::Route::new(default, Some(gateway)));
             }
         }
     }

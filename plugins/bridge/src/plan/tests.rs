@@ -51,6 +51,19 @@ fn an_ipam_plugin_without_addresses_is_an_error() {
 }
 
 #[test]
+fn an_attachment_does_not_get_the_address_of_the_bridge() {
+    for ip in [ip("10.1.2.1/24", None), ip("fd00::9/64", Some("fd00::9"))] {
+        let ipam = AddResult {
+            ips: vec![ip],
+            ..AddResult::default()
+        };
+        let error = Plan::new(&conf(r#""isGateway": true"#), &ipam).unwrap_err();
+        assert_eq!(error.code, Code::ADDRESS_UNAVAILABLE);
+        assert!(Plan::new(&conf(r#""isGateway": false"#), &ipam).is_ok());
+    }
+}
+
+#[test]
 fn the_gateway_that_nobody_named_is_the_first_address() {
     let plan = plan(
         r#""isGateway": true"#,

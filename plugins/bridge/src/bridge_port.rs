@@ -117,7 +117,8 @@ pub(crate) fn configure(
     Ok(())
 }
 
-/// Makes the port of that index and name a member of `vlans`, and of the bridge's default VLAN only where that is wanted.
+/// Makes the port of that index and name a member of `vlans`, and of the bridge's default VLAN only
+/// where that is wanted.
 pub(crate) fn set_vlans(
     rtnl: &Rtnl,
     vlans: &Vlans,

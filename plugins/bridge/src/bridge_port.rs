@@ -3,7 +3,7 @@
 //! the near end as a port of the bridge.
 
 use cni::{Attachment, Code, Error, OrCode};
-use net::{Mac, Netns, NewVeth, PortChange, Rtnl, VethEnd, sysctl};
+use net::{Kind, Mac, Netns, NewVeth, PortChange, Rtnl, VethEnd, sysctl};
 
 use crate::attachment::{alias, host_interface};
 use crate::conf::Conf;
@@ -157,7 +157,10 @@ pub(crate) fn ensure_absent(
         .link(&name)
         .or_code(Code::KERNEL, "look for an earlier attachment")?;
     let Some(holder) = holder else { return Ok(()) };
-    let (code, whose) = if holder.alias == Some(alias(network, attachment)) {
+    // A pair without an alias is what an ADD that was killed left.
+    let own = alias(network, attachment);
+    let is_own = holder.kind == Kind::Veth && holder.alias.is_none_or(|alias| alias == own);
+    let (code, whose) = if is_own {
         (
             Code::ALREADY_ATTACHED,
             "of this same attachment, in another sandbox: DEL it first",

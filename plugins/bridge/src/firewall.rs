@@ -26,6 +26,9 @@ pub(crate) struct Rules<'a> {
 impl Rules<'_> {
     /// Makes what is missing of the rules that `conf` asks for.
     pub(crate) fn ensure(&self, conf: &Conf) -> Result<(), Error> {
+        if self.addresses.is_empty() && !conf.mac_spoof_check {
+            return Ok(());
+        }
         let mut nft = open()?;
         let Self {
             network,

@@ -3,7 +3,7 @@
 
 use cni::{Code, Error, OrCode};
 use ipnetwork::IpNetwork;
-use net::{Address, Kind, Link, Mac, NewVeth, Rtnl, VethEnd, sysctl};
+use net::{Address, Kind, Link, LinkChange, Mac, NewVeth, Rtnl, VethEnd, sysctl};
 
 use crate::attachment::interface_name;
 use crate::bridge_port;
@@ -29,7 +29,7 @@ pub(crate) fn ensure(
         None => None,
     };
     let holder = vlan.as_ref().unwrap_or(&bridge.link);
-    if !conf.dad {
+    if !conf.dad && (bridge.ours || vlan.is_some()) {
         // Of the link-local address: until it can be used, the host finds no pod for packets that
         // come from elsewhere. Best effort, as on a host without IPv6 there is no such file.
         let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_dad", holder.name), "0");
@@ -128,6 +128,14 @@ fn ensure_vlan_interface(rtnl: &Rtnl, conf: &Conf, bridge: &HostBridge) -> Resul
                 bridge.default_pvid,
                 (port.index, &port.name),
             )?;
+            for end in [&link, &port].into_iter().filter(|end| !end.up) {
+                let up = LinkChange {
+                    up: Some(true),
+                    ..LinkChange::default()
+                };
+                rtnl.change_link(end.index, &up)
+                    .or_code(Code::KERNEL, &wish)?;
+            }
             Ok(link)
         }
         _ => {

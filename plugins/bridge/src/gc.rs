@@ -7,7 +7,8 @@ use net::Rtnl;
 use crate::attachment::{alias_of_network, host_interface};
 use crate::{conf, firewall};
 
-/// Collects; one failure does not keep the rest from being collected, and all are reported.
+/// Collects; a failure keeps nothing else from being collected but the addresses of links that are
+/// still there, and all failures are reported.
 pub(crate) fn gc(call: &Gc) -> Result<(), Error> {
     let network = &call.network.name;
     let valid: Vec<String> = call
@@ -17,7 +18,8 @@ pub(crate) fn gc(call: &Gc) -> Result<(), Error> {
         .collect();
     let links = collect_links(call, &valid);
     let rules = firewall::collect(network, &valid);
-    let ipam = match call.network.ipam_type() {
+    // An address is given back when its interface is gone, no earlier.
+    let ipam = match call.network.ipam_type().filter(|_| links.is_ok()) {
         Some(plugin) => call.delegate(plugin).and_then(|delegate| delegate.gc()),
         None => Ok(()),
     };

@@ -24,6 +24,8 @@ const BEYOND: [IpAddr; 2] = [
 pub(crate) struct HostBridge {
     /// The bridge.
     pub(crate) link: Link,
+    /// Whether this plugin made it; otherwise others may depend on its settings.
+    pub(crate) ours: bool,
     /// The VLAN that the bridge gives to each new port; 0 when there is none.
     pub(crate) default_pvid: u16,
     /// MTU in bytes for a new pair; `None` leaves it to the kernel.
@@ -122,8 +124,11 @@ fn adopt(
         rtnl.change_link(link.index, &change)
             .or_code(Code::KERNEL, wish + with_filtering(turn_filtering_on))?;
     }
-    // Best effort, as on a host without IPv6 there is no such file.
-    let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_ra", link.name), "0");
+    if ours {
+        // A bridge of somebody else's may be the host's own way to its router. Best effort, as on
+        // a host without IPv6 there is no such file.
+        let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_ra", link.name), "0");
+    }
     let bridge_mtu = raise_mtu.unwrap_or(link.mtu);
     let mtu = if conf.mtu.is_some() || ours {
         wanted_mtu
@@ -137,6 +142,7 @@ fn adopt(
             mtu: bridge_mtu,
             ..link
         },
+        ours,
         default_pvid,
         mtu,
     })

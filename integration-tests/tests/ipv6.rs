@@ -178,3 +178,17 @@ fn the_host_takes_no_router_advertisements_from_pods() {
         );
     }
 }
+
+/// Others may use the bridge, and depend on duplicates being found.
+#[test]
+fn a_bridge_of_the_host_goes_on_detecting_duplicates() {
+    for (made_before, accept_dad) in [(true, "1"), (false, "0")] {
+        let node = Node::new();
+        if made_before {
+            node.ip("link add cni0 up type bridge");
+        }
+        Runner::new(&node).attach(&network(json!({})), &node);
+        let found = node.read("/proc/sys/net/ipv6/conf/cni0/accept_dad");
+        assert_eq!(found.trim(), accept_dad, "made before: {made_before}");
+    }
+}

@@ -2,6 +2,8 @@
 //! Names that are taken: an ADD that meets one fails and harms nobody, and the DEL that a runtime
 //! sends after it takes nothing of the other's.
 
+use std::process::Command;
+
 use integration_tests::{Bench, Network, PATIENCE, Pod, bench, ping};
 use serde_json::json;
 
@@ -142,6 +144,22 @@ fn a_host_interface_of_somebody_else_is_not_taken() {
         assert_alive(&bench, &pod);
         bench.runner.del(&bench.network, &pod, "eth0").unwrap();
     }
+}
+
+#[test]
+fn a_pair_that_a_killed_add_left_unnamed_is_known_as_this_attachments() {
+    let bench = Bench::new();
+    bench.attach("a");
+    let result = bench.runner.result(&bench.network, "a", "eth0").unwrap();
+    let name = result["interfaces"][1]["name"].as_str().unwrap();
+    let set = ["link", "set", name, "alias", ""];
+    let set = bench.node.output(Command::new("ip").args(set));
+    assert!(set.success(), "{set}");
+    let call = bench.call("ADD", "a").env("CNI_NETNS", "/run/netns/b");
+    let second = bench.node.pod("b");
+    let (code, text) = call.run(&bench.node).error();
+    assert!(code == 102 && text.contains("DEL"), "{code} {text}");
+    assert!(second.interfaces().is_empty());
 }
 
 #[test]

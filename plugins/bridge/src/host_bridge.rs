@@ -124,11 +124,9 @@ fn adopt(
         rtnl.change_link(link.index, &change)
             .or_code(Code::KERNEL, wish + with_filtering(turn_filtering_on))?;
     }
-    if ours {
-        // A bridge of somebody else's may be the host's own way to its router. Best effort, as on
-        // a host without IPv6 there is no such file.
-        let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_ra", link.name), "0");
-    }
+    // A pod must not become the host's router (CVE-2020-10749), whosever the bridge is. Best
+    // effort, as on a host without IPv6 there is no such file.
+    let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_ra", link.name), "0");
     let bridge_mtu = raise_mtu.unwrap_or(link.mtu);
     let mtu = if conf.mtu.is_some() || ours {
         wanted_mtu

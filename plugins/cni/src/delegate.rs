@@ -176,7 +176,12 @@ impl Delegate {
             details,
         }) = object
         {
-            let msg = format!("{}: {msg}", self.plugin);
+            // The reference's host-local names itself in some of its messages.
+            let said_by = format!("{}: ", self.plugin);
+            let msg = match msg.starts_with(&said_by) {
+                true => msg,
+                false => said_by + &msg,
+            };
             return Error {
                 code: Code(code),
                 msg,

@@ -149,7 +149,7 @@ fn a_host_interface_of_somebody_else_is_not_taken() {
 #[test]
 fn a_pair_that_a_killed_add_left_unnamed_is_known_as_this_attachments() {
     let bench = Bench::new();
-    bench.attach("a");
+    let first = bench.attach("a");
     let result = bench.runner.result(&bench.network, "a", "eth0").unwrap();
     let name = result["interfaces"][1]["name"].as_str().unwrap();
     let set = ["link", "set", name, "alias", ""];
@@ -160,6 +160,7 @@ fn a_pair_that_a_killed_add_left_unnamed_is_known_as_this_attachments() {
     let (code, text) = call.run(&bench.node).error();
     assert!(code == 102 && text.contains("DEL"), "{code} {text}");
     assert!(second.interfaces().is_empty());
+    assert_eq!(first.interfaces(), ["eth0"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use netlink_packet_route::neighbour::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use crate::neighbour::{ip, mac, permanent_on};
+use crate::neighbour::{destination, mac, permanent_on};
 use crate::{Error, Mac, Rtnl};
 
 /// A permanent entry of a VXLAN device's own forwarding database.
@@ -90,13 +90,7 @@ pub(crate) fn encode(entry: &FdbEntry) -> NeighbourMessage {
 /// `None` for an entry without an underlay address: of a nexthop group, or of a
 /// device that is no VXLAN.
 fn decode(message: &NeighbourMessage) -> Option<FdbEntry> {
-    let dst = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            NeighbourAttribute::Destination(address) => ip(address),
-            _ => None,
-        })?;
+    let dst = destination(message)?;
     let mut entry = FdbEntry::new(message.header.ifindex, mac(message)?, dst);
     for attribute in &message.attributes {
         match attribute {

@@ -79,14 +79,20 @@ pub(crate) fn encode(neighbour: &Neighbour) -> NeighbourMessage {
     message
 }
 
-fn decode(message: &NeighbourMessage) -> Option<Neighbour> {
-    let ip = message
+/// The address of a neighbour, or the underlay address of an FDB entry
+/// (`NDA_DST` of include/uapi/linux/neighbour.h).
+pub(crate) fn destination(message: &NeighbourMessage) -> Option<IpAddr> {
+    message
         .attributes
         .iter()
         .find_map(|attribute| match attribute {
             NeighbourAttribute::Destination(address) => ip(address),
             _ => None,
-        })?;
+        })
+}
+
+fn decode(message: &NeighbourMessage) -> Option<Neighbour> {
+    let ip = destination(message)?;
     Some(Neighbour {
         link: message.header.ifindex,
         ip,
@@ -108,7 +114,7 @@ pub(crate) fn mac(message: &NeighbourMessage) -> Option<Mac> {
 }
 
 /// The IP address; in entries of a bridge's family its length tells which kind.
-pub(crate) fn ip(address: &NeighbourAddress) -> Option<IpAddr> {
+fn ip(address: &NeighbourAddress) -> Option<IpAddr> {
     match address {
         NeighbourAddress::Inet(v4) => Some((*v4).into()),
         NeighbourAddress::Inet6(v6) => Some((*v6).into()),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Devices that are somebody else's, and those that are taken over.
 
+use std::fs;
 use std::net::UdpSocket;
+use std::thread;
 
 use dataplane::{Dataplane, Error, Origin};
 use net::Kind;
@@ -46,10 +48,20 @@ fn a_port_clash_names_a_socket() {
     let host = &lab.nodes[0];
     lab.program(&nodes, &settings);
     host.ip("link set podwire.1 down");
-    let _socket = host.inside(|| UdpSocket::bind("0.0.0.0:8472")).unwrap();
+    let socket = host.inside(|| UdpSocket::bind("0.0.0.0:8472")).unwrap();
     let report = host.reconcile(&nodes, &settings);
     let taken = |error: &Error| matches!(error, Error::PortTaken { port: 8472, culprit, .. } if culprit == "the socket of another program");
     assert!(taken(&report.errors[0].error), "{:?}", report.errors);
+    drop(socket);
+    // A program that another test is just starting has a copy of the socket until its exec.
+    while host.inside(|| {
+        fs::read_to_string("/proc/thread-self/net/udp")
+            .unwrap()
+            .contains(":2118 ")
+    }) {
+        thread::yield_now();
+    }
+    lab.program(&nodes, &settings);
 }
 
 #[test]

@@ -55,7 +55,10 @@ fn an_access_vlan_holds_its_pods_and_its_gateway_together() {
         let node = Node::new();
         let runner = Runner::new(&node);
         let red = network("red", json!({"vlan": 100}));
-        let (a, b) = (runner.attach(&red, &node), runner.attach(&red, &node));
+        let a = runner.attach(&red, &node);
+        // What somebody set down is up again after the next attachment.
+        node.ip("link set cni0.100 down");
+        let b = runner.attach(&red, &node);
         let blue = runner.attach(&layer2(json!({"vlan": 200})), &node);
         let plain = runner.attach(&layer2(json!({})), &node);
         for (pod, address) in [(&blue, "10.90.0.250/24"), (&plain, "10.90.0.251/24")] {

@@ -21,7 +21,7 @@ log=${CNI_ARGS#LOG=}
 echo \"$CNI_COMMAND $CNI_CONTAINERID $CNI_NETNS $CNI_IFNAME\" >> \"$log\"
 ";
 
-const SCRIPTS: [(&str, &str); 14] = [
+const SCRIPTS: [(&str, &str); 15] = [
     (
         "answers",
         r#"cat > "$log.stdin"; echo '{ "ips": [{ "address": "10.1.2.3/24" }] }'"#,
@@ -57,6 +57,10 @@ const SCRIPTS: [(&str, &str); 14] = [
     (
         "refuses",
         r#"echo "{ \"code\": 11, \"msg\": \"no $CNI_COMMAND\" }"; exit 1"#,
+    ),
+    (
+        "says-its-name",
+        r#"echo '{ "code": 105, "msg": "says-its-name: gone" }'; exit 1"#,
     ),
     ("breaks", "echo broken >&2; exit 3"),
     ("dies", "kill -9 $$"),
@@ -207,6 +211,12 @@ fn an_undo_that_fails_too_is_told() {
     let msg = "refuses: no ADD; not undone: refuses: no DEL";
     assert_eq!(error, Error::new(Code::TRY_AGAIN_LATER, msg));
     assert_eq!(caller.calls(), ["ADD", "DEL"]);
+}
+
+#[test]
+fn a_delegate_is_named_once() {
+    let error = Caller::new().delegate("says-its-name").check().unwrap_err();
+    assert_eq!(error, Error::new(Code::CHECK_FAILED, "says-its-name: gone"));
 }
 
 #[test]

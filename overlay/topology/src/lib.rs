@@ -13,6 +13,7 @@ mod cluster;
 mod complaint;
 mod difference;
 mod family;
+mod identity;
 mod list;
 mod mac;
 mod metric;
@@ -30,6 +31,7 @@ pub use difference::{
     Change, Foreign, Held, HeldFdbEntry, HeldNeighbour, HeldRoute, Obstacle, Op, difference,
 };
 pub use family::Family;
+pub use identity::{Identity, Unidentified};
 pub use list::{NodeList, ParseError};
 pub use mac::{Mac, MacParseError};
 pub use metric::metric;

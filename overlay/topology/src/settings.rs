@@ -7,17 +7,17 @@ use std::str::FromStr;
 
 use ipnetwork::IpNetwork;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Family, cidr};
 
 /// The settings of an overlay; read from JSON, absent keys take their defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Settings {
     /// The networks that hold all nodes' pods: every pod CIDR lies in one of them, and between
     /// them nothing is masqueraded. Key `network`, one or several; no default.
-    #[serde(deserialize_with = "cidr::networks")]
+    #[serde(serialize_with = "cidr::texts", deserialize_with = "cidr::networks")]
     pub network: Vec<IpNetwork>,
     /// The VXLAN network identifier. Key `vni`; 1.
     pub vni: Vni,
@@ -26,8 +26,13 @@ pub struct Settings {
     pub port: NonZeroU16,
     /// The MTU of the underlay in bytes, when it is less than that of the underlay's link. Key
     /// `mtu`; none.
-    #[serde(deserialize_with = "positive")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "positive")]
     pub mtu: Option<NonZeroU32>,
+    /// The name of the link that encapsulated packets leave by, when it is not the one with this
+    /// node's underlay address: that one may be `lo` where the node itself is routed to. Key
+    /// `underlay`; none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub underlay: Option<String>,
     /// Whether packets to peers in the node's own subnet go without encapsulation. Key
     /// `directRouting`; false.
     pub direct_routing: bool,
@@ -42,6 +47,7 @@ impl Default for Settings {
             vni: Vni(1),
             port: NonZeroU16::new(8472).expect("8472 is not zero"),
             mtu: None,
+            underlay: None,
             direct_routing: false,
             source_filter: true,
         }
@@ -136,6 +142,12 @@ impl<'de> Deserialize<'de> for Vni {
     }
 }
 
+impl Serialize for Vni {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,14 +168,20 @@ mod tests {
     fn all_keys_and_those_of_others() {
         let settings = read(
             r#"{"type": "vxlan", "network": ["10.200.0.0/16", "fd00::1/48"], "vni": 4096,
-                "port": 4789, "mtu": 9000, "directRouting": true, "sourceFilter": false}"#,
+                "port": 4789, "mtu": 9000, "underlay": "eth1", "directRouting": true,
+                "sourceFilter": false}"#,
         )
         .unwrap();
         let network: Vec<_> = settings.network.iter().map(IpNetwork::to_string).collect();
         assert_eq!(network, ["10.200.0.0/16", "fd00::/48"]);
         assert_eq!((settings.vni.get(), settings.port.get()), (4096, 4789));
         assert_eq!(settings.mtu.map(NonZeroU32::get), Some(9000));
+        assert_eq!(settings.underlay.as_deref(), Some("eth1"));
         assert!(settings.direct_routing && !settings.source_filter);
+        for settings in [settings, Settings::default()] {
+            let json = serde_json::to_string(&settings).unwrap();
+            assert_eq!(read(&json).unwrap(), settings, "{json}");
+        }
         assert_eq!(read(r#"{"mtu": 0}"#).unwrap().mtu, None);
     }
 

@@ -2,10 +2,12 @@
 //! The agent's state file: what `podwired` says about the overlay, and the `vxlan` plugin and
 //! `podwired status` read. Its size does not depend on the number of nodes.
 
+use std::path::PathBuf;
+
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 
-use crate::cidr;
+use crate::{Settings, cidr};
 
 /// The version of the file that this code writes and reads. It rises when a reader of the earlier
 /// one would be misled; a new key alone, which it ignores, is no reason.
@@ -21,9 +23,13 @@ pub struct State {
     pub devices: Vec<String>,
     /// The MTU in bytes that pods need for their packets to fit all devices.
     pub pod_mtu: u32,
-    /// The networks that hold all nodes' pods.
-    #[serde(serialize_with = "cidr::texts", deserialize_with = "cidr::networks")]
-    pub network: Vec<IpNetwork>,
+    /// The overlay's settings; their network is never empty.
+    pub settings: Settings,
+    /// Whether the devices are flannel's, taken over.
+    pub takes_over: bool,
+    /// The file with the list of nodes, when it comes from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes_file: Option<PathBuf>,
     /// The networks of this node's pods.
     #[serde(
         rename = "podCIDRs",
@@ -154,10 +160,15 @@ mod tests {
             node: "a".to_owned(),
             devices: vec!["podwire.1".to_owned(), "podwire-v6.1".to_owned()],
             pod_mtu: 1430,
-            network: vec![
-                "10.200.0.0/16".parse().unwrap(),
-                "fd00::/48".parse().unwrap(),
-            ],
+            settings: Settings {
+                network: vec![
+                    "10.200.0.0/16".parse().unwrap(),
+                    "fd00::/48".parse().unwrap(),
+                ],
+                ..Settings::default()
+            },
+            takes_over: false,
+            nodes_file: Some("/etc/podwire/nodes.json".into()),
             pod_cidrs: vec![
                 "10.200.0.0/24".parse().unwrap(),
                 "fd00::/64".parse().unwrap(),

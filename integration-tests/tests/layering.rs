@@ -15,7 +15,10 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("loopback", &["podwire-cni", "podwire-net"]),
     ("host-local", &["podwire-cni"]),
     ("podwire-topology", &[]),
-    ("podwire-dataplane", &["podwire-net", "podwire-topology"]),
+    (
+        "podwire-dataplane",
+        &["podwire-net", "podwire-nft", "podwire-topology"],
+    ),
 ];
 
 /// The tests may use anything.

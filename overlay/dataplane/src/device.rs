@@ -69,7 +69,7 @@ impl DeviceWish {
             family: overlay.family(),
             vni: settings.vni.get(),
             local: own.underlay,
-            below: underlay.link.index,
+            below: underlay.index,
             mac: Mac::new(own.mac.0),
             address: own.device_address(),
             network: overlay.network().to_vec(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The kernel made equal to what [`topology`] wishes: the VXLAN device of each family, and the
-//! routes, neighbours and forwarding entries that lead to the peers.
+//! routes, neighbours and forwarding entries that lead to the peers; and the ruleset's part of it, [`Guard`].
 //!
 //! There is one way of doing that, and it is level-triggered: look at what is there, make what
 //! differs right, touch nothing else. So the same call programs a new node, follows a changed
@@ -8,17 +8,22 @@
 //! differs it writes nothing. The plugin and the agent share it.
 
 mod device;
+mod guard;
 mod peers;
 mod reconcile;
 mod removal;
 mod repair;
 mod report;
+mod surroundings;
 mod underlay;
 
 use net::Rtnl;
 use topology::{Cluster, Family, Settings};
 
+pub use guard::Guard;
 pub use report::{Action, Device, Error, Failure, Report};
+pub use surroundings::Surroundings;
+pub use underlay::Underlay;
 
 /// Whose device carries the overlay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,6 +64,14 @@ impl Dataplane<'_> {
     #[must_use]
     pub fn audit(&self, cluster: &Cluster) -> Report {
         reconcile::reconcile(self, cluster, reconcile::Mode::Audit)
+    }
+
+    /// Looks at what of the host the wish depends on: a few requests, whatever the number of peers.
+    ///
+    /// # Errors
+    /// When the kernel refuses. That a link or an address is not there is none.
+    pub fn surroundings(&self, cluster: &Cluster) -> Result<Surroundings, Error> {
+        Surroundings::of(self, cluster)
     }
 
     /// Takes all of the overlay away, the routes before the devices: those of our protocol number

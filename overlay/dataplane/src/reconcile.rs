@@ -2,7 +2,7 @@
 //! One look at everything, and what follows from it: first the devices, whose repair may take
 //! objects of peers away, then the peers' objects.
 
-use net::Link;
+use net::{Address, Link};
 use topology::{Cluster, Family, HeldRoute, Op, Overlay, Subnet, difference};
 
 use crate::device::DeviceWish;
@@ -32,9 +32,16 @@ pub(crate) fn reconcile(dataplane: &Dataplane<'_>, cluster: &Cluster, mode: Mode
             leftover(dataplane, family, mode, &mut report);
         }
     }
+    let addresses = match dataplane.rtnl.all_addresses() {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            report.fail("addresses", error);
+            return report;
+        }
+    };
     let overlays = cluster.overlays().iter();
     let ready: Vec<_> = overlays
-        .filter_map(|overlay| ready(dataplane, overlay, mode, &mut report))
+        .filter_map(|overlay| ready(dataplane, overlay, &addresses, mode, &mut report))
         .collect();
     match peers::routes(dataplane.rtnl) {
         Ok(routes) => {
@@ -62,11 +69,12 @@ fn leftover(dataplane: &Dataplane<'_>, family: Family, mode: Mode, report: &mut 
 fn ready<'a>(
     dataplane: &Dataplane<'_>,
     overlay: &'a Overlay,
+    addresses: &[(u32, Address)],
     mode: Mode,
     report: &mut Report,
 ) -> Option<Ready<'a>> {
     let rtnl = dataplane.rtnl;
-    let known = Underlay::of(rtnl, overlay).and_then(|underlay| {
+    let known = Underlay::of(dataplane, overlay, addresses).and_then(|underlay| {
         let wish = DeviceWish::new(dataplane, overlay, &underlay)?;
         Ok((underlay, wish))
     });
@@ -89,7 +97,7 @@ fn ready<'a>(
         name: wish.name.clone(),
         index: link.index,
         mtu: wish.mtu,
-        underlay: underlay.link.name.clone(),
+        underlay: underlay.name.clone(),
     }));
     Some(Ready {
         overlay,

@@ -169,8 +169,18 @@ pub enum Error {
         /// The address.
         address: IpAddr,
     },
-    /// The underlay address is one of `lo`, which has no wire and no MTU to go by.
-    #[error("the {family} underlay address {address} is one of {link:?}, which leads nowhere")]
+    /// [`Settings::underlay`](topology::Settings::underlay) names a link that is not there.
+    #[error("this node has no link {link:?}, by which {family} underlay packets are to leave")]
+    NoUnderlayLink {
+        /// The overlay's family.
+        family: Family,
+        /// The link's name.
+        link: String,
+    },
+    /// The underlay's link is `lo`, which has no wire and no MTU to go by.
+    #[error(
+        "no packets leave by {link:?}, which carries the {family} underlay address {address}: name their link with the setting `underlay`"
+    )]
     UnderlayIsLoopback {
         /// The overlay's family.
         family: Family,

@@ -8,6 +8,7 @@
 //! repairs what somebody has broken. [`State`] is how the agent tells the plugin how far it is.
 
 mod admission;
+mod change;
 mod cidr;
 mod cluster;
 mod complaint;

@@ -51,6 +51,19 @@ impl Rtnl {
         Ok(of_link.filter_map(address).collect())
     }
 
+    /// The addresses of all links, both families, each with its link's index.
+    /// Equal to `ip address show`.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the list changes as fast as it is read.
+    pub fn all_addresses(&self) -> Result<Vec<(u32, Address)>, Error> {
+        let messages = self
+            .dump_addresses(AddressMessage::default())
+            .map_err(|cause| cause.during("cannot list the addresses of all links"))?;
+        let of_link = |message| address(message).map(|address| (message.header.index, address));
+        Ok(messages.iter().filter_map(of_link).collect())
+    }
+
     /// The link that has an address. Equal to `ip address show to ADDRESS`.
     ///
     /// # Errors

@@ -183,6 +183,13 @@ fn the_link_that_has_an_address_is_found_by_it() {
             let holder = host.holder(network(address).ip()).unwrap();
             assert_eq!(holder.unwrap().name, link.name);
         }
+        let all = host.all_addresses().unwrap();
+        for (link, address) in [(&left, "10.1.2.3/24"), (&right, "fd00::3/64")] {
+            let held = |(index, it): &&(u32, Address)| {
+                (*index, it.network) == (link.index, network(address))
+            };
+            assert_eq!(all.iter().filter(held).count(), 1, "{all:?}");
+        }
         assert_eq!(host.holder(crate::ip("10.1.2.4")).unwrap(), None);
         assert_eq!(host.holder(crate::ip("fd00::4")).unwrap(), None);
     });

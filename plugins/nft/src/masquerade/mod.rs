@@ -127,3 +127,21 @@ pub fn share(nft: &mut Nft, owner: &str, destinations: &[IpNetwork]) -> Result<(
         Ok(batch)
     })
 }
+
+/// What of [`share`] the kernel does not hold, or holds beyond it, one sentence each.
+pub fn missing_shared(
+    nft: &mut Nft,
+    owner: &str,
+    destinations: &[IpNetwork],
+) -> Result<Vec<String>, Error> {
+    let seen = Seen::read(nft, &[])?;
+    let lacks = seen.lacks_of_shared(owner, destinations);
+    let mut told: Vec<_> = lacks.iter().map(ToString::to_string).collect();
+    if !seen.no_longer_shared(owner, destinations).is_empty() {
+        let (chain, table) = (ruleset::EXEMPT, ruleset::TABLE);
+        told.push(format!(
+            "chain {chain} of {table} exempts what {owner} does not share any more"
+        ));
+    }
+    Ok(told)
+}

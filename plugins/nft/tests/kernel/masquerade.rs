@@ -198,12 +198,17 @@ fn shared_destinations_are_replaced_and_taken_back() {
         &networks(["10.244.0.0/16", "fd44::/48"]),
     )
     .unwrap();
-    masquerade::share(
-        &mut nft,
-        "overlay",
-        &networks(["10.245.7.7/16", "fd44::/48"]),
-    )
-    .unwrap();
+    let wish = networks(["10.245.7.7/16", "fd44::/48"]);
+    assert_eq!(
+        masquerade::missing_shared(&mut nft, "overlay", &wish).unwrap(),
+        [
+            "table inet podwire has no rule that exempts 10.245.0.0/16 of network shared:overlay",
+            "chain exempt of table inet podwire exempts what overlay does not share any more",
+        ]
+    );
+    masquerade::share(&mut nft, "overlay", &wish).unwrap();
+    let lacks = masquerade::missing_shared(&mut nft, "overlay", &wish).unwrap();
+    assert!(lacks.is_empty(), "{lacks:?}");
     // A network of the same name is another owner.
     masquerade::collect(&mut nft, "overlay", &[]).unwrap();
     let shared = ["shared:overlay fd44::/48", "shared:overlay 10.245.0.0/16"];

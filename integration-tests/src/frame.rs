@@ -16,6 +16,8 @@ use crate::place::Place;
 
 /// An EtherType for experiments, of IEEE 802: no protocol of the kernel takes such frames.
 const EXPERIMENTAL: [u8; 2] = [0x88, 0xb5];
+/// The length of the header of a frame.
+const ETHERNET: usize = 14;
 /// The shortest frame without its checksum.
 const SHORTEST: usize = 60;
 
@@ -55,20 +57,27 @@ impl Tap {
     /// Whether a frame of [`send_frame`] with this source address arrives within `limit`.
     pub fn sees(&self, source: Mac, limit: Duration) -> bool {
         let until = Instant::now() + limit;
-        let mut frame = [0; 2048];
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let left = left.max(Duration::from_millis(1));
-            self.socket
-                .set_read_timeout(Some(left))
-                .expect("the time limit is not zero");
-            let Ok(length) = self.socket.recv(&mut frame) else {
+            let Some(frame) = self.frame(left) else {
                 return false;
             };
-            if length >= 14 && frame[6..12] == source.octets() && frame[12..14] == EXPERIMENTAL {
+            if frame[6..12] == source.octets() && frame[12..14] == EXPERIMENTAL {
                 return true;
             }
         }
+    }
+
+    /// The next frame on this interface, sent or received, within `limit`; not more of it than
+    /// 64 KiB.
+    pub fn frame(&self, limit: Duration) -> Option<Vec<u8>> {
+        let mut frame = vec![0; 1 << 16];
+        let limit = limit.max(Duration::from_millis(1));
+        let limited = self.socket.set_read_timeout(Some(limit));
+        limited.expect("the time limit is not zero");
+        let length = self.socket.recv(&mut frame).ok()?;
+        frame.truncate(length);
+        (length >= ETHERNET).then_some(frame)
     }
 }
 

@@ -4,14 +4,18 @@
 //!
 //! It panics when something of its own can't be built: there is nothing to test then.
 
+mod agent;
 mod beginning;
 pub mod bench;
 pub mod binaries;
 mod cnitool;
 pub mod conntrack;
+mod conversation;
 mod datagram;
 mod echo;
 mod execution;
+pub mod flannel;
+mod fleet;
 mod frame;
 mod metadata;
 mod network;
@@ -21,17 +25,24 @@ mod ping;
 mod place;
 mod pod;
 mod processes;
+mod progress;
 mod refusal;
 mod runner;
 mod state;
+mod stream;
 pub mod uml;
+pub mod vxlan;
+mod watch;
 mod wire;
 
+pub use agent::{Agent, Ended, podwired};
 pub use beginning::{BRIEFLY, PATIENCE, seen};
 pub use bench::Bench;
+pub use conversation::Conversation;
 pub use datagram::{ask_udp_from, multicast};
 pub use echo::{Echo, ask_tcp, ask_udp};
 pub use execution::{Execution, Outcome};
+pub use fleet::{Fleet, Member, Stack};
 pub use frame::{Tap, send_frame};
 pub use metadata::Metadata;
 pub use network::Network;
@@ -43,3 +54,4 @@ pub use pod::Pod;
 pub use refusal::changed;
 pub use runner::{Failure, Runner};
 pub use state::State;
+pub use stream::{Stream, Tally};

@@ -37,6 +37,37 @@ impl Network {
         Self::new(serde_json::from_str(text).expect("a network configuration is JSON"))
     }
 
+    /// The same network with one more plugin after the others.
+    ///
+    /// # Panics
+    /// When it has no list of plugins.
+    #[must_use]
+    pub fn followed_by(&self, plugin: Value) -> Self {
+        let mut list = self.list.clone();
+        let plugins = list["plugins"].as_array_mut();
+        plugins
+            .expect("a network has a list of plugins")
+            .push(plugin);
+        Self { list }
+    }
+
+    /// The same network with other values for some keys of the plugin at `index`; a key with
+    /// `null` is taken out.
+    ///
+    /// # Panics
+    /// When `keys` is not an object, or there is no such plugin.
+    #[must_use]
+    pub fn with_at(&self, index: usize, keys: &Value) -> Self {
+        let mut list = self.list.clone();
+        let plugin = list["plugins"][index].as_object_mut();
+        let plugin = plugin.expect("a plugin's configuration is an object");
+        for (key, value) in keys.as_object().expect("keys are an object") {
+            plugin.insert(key.clone(), value.clone());
+        }
+        plugin.retain(|_, value| !value.is_null());
+        Self { list }
+    }
+
     /// The network's name.
     ///
     /// # Panics

@@ -79,7 +79,7 @@ impl Deref for Outside {
 }
 
 /// Whether interfaces that are made from now on look for duplicates of their IPv6 addresses.
-fn set_detection(place: &Place, accept_dad: &str) {
+pub(crate) fn set_detection(place: &Place, accept_dad: &str) {
     place
         .run(|| std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", accept_dad))
         .expect("a network's sysctls can be set by its owner");

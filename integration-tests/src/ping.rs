@@ -74,7 +74,7 @@ fn message(kind: u8, size: usize) -> Vec<u8> {
 }
 
 /// The Internet checksum of RFC 1071 of an even number of octets or one that ends in zero.
-fn checksum(message: &[u8]) -> u16 {
+pub(crate) fn checksum(message: &[u8]) -> u16 {
     let words = message
         .chunks(2)
         .map(|word| u64::from(word[0]) << 8 | word.get(1).copied().map_or(0, u64::from));

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What flannel makes on a node for its VXLAN backend, made by hand with `ip` and `bridge`, so that
+//! it owes nothing to Podwire's code: one device for each family, named `flannel.<VNI>` and
+//! `flannel-v6.<VNI>`, and for each peer a neighbour, an entry of the forwarding database and a
+//! route, in this order.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+use net::Mac;
+
+use crate::place::Place;
+
+/// One family of a node as its peers have to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Vtep {
+    /// Where encapsulated packets are taken.
+    pub underlay: IpAddr,
+    /// The device's MAC address.
+    pub mac: Mac,
+    /// The network of the node's pods.
+    pub pods: IpNetwork,
+}
+
+impl Vtep {
+    /// The device's name.
+    pub fn device(&self, vni: u32) -> String {
+        match self.underlay {
+            IpAddr::V4(_) => format!("flannel.{vni}"),
+            IpAddr::V6(_) => format!("flannel-v6.{vni}"),
+        }
+    }
+
+    /// The bytes by which encapsulation makes a packet longer; flannel itself reckons with 50 over
+    /// IPv6, too, and the kernel corrects it in silence.
+    pub fn overhead(&self) -> u32 {
+        match self.underlay {
+            IpAddr::V4(_) => 50,
+            IpAddr::V6(_) => 70,
+        }
+    }
+
+    /// The length in bits of the prefix of a single address of the family.
+    fn single(&self) -> u8 {
+        if self.underlay.is_ipv4() { 32 } else { 128 }
+    }
+}
+
+/// Makes the device of one family on a node whose underlay link `eth0` has an MTU of 1500, and
+/// lets the node forward.
+pub fn device(node: &Place, own: &Vtep, vni: u32) {
+    let (name, local) = (own.device(vni), own.underlay);
+    let mtu = 1500 - own.overhead();
+    node.ip(&format!(
+        "link add {name} address {} mtu {mtu} type vxlan id {vni} dev eth0 local {local} \
+         dstport 8472 nolearning",
+        own.mac
+    ));
+    write(node, &format!("ipv6/conf/{name}/accept_ra"), "0");
+    let address = format!("{}/{}", own.pods.network(), own.single());
+    node.ip(&format!("address add {address} dev {name}"));
+    node.ip(&format!("link set {name} up"));
+    write(node, "ipv4/ip_forward", "1");
+    write(node, "ipv6/conf/all/forwarding", "1");
+}
+
+/// Makes a peer known to a node whose [`device`] is there.
+pub fn peer(node: &Place, peer: &Vtep, vni: u32) {
+    let (device, mac) = (peer.device(vni), peer.mac);
+    let (gateway, pods) = (peer.pods.network(), peer.pods);
+    node.ip(&format!(
+        "neighbour replace {gateway} lladdr {mac} dev {device} nud permanent"
+    ));
+    node.tool(
+        "bridge",
+        &format!(
+            "fdb replace {mac} dev {device} dst {} self permanent",
+            peer.underlay
+        ),
+    );
+    node.ip(&format!(
+        "route replace {pods} via {gateway} dev {device} onlink"
+    ));
+}
+
+fn write(node: &Place, sysctl: &str, value: &str) {
+    let path = format!("/proc/sys/net/{sysctl}");
+    let written = node.run(|| std::fs::write(&path, value));
+    written.unwrap_or_else(|error| panic!("{path}: {error}"));
+}

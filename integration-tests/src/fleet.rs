@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A cluster: nodes, each with pod networks of its own, plugged into one switch together with a
+//! host that is no node and knows no pod's address.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnetwork::IpNetwork;
+use serde_json::{Value, json};
+
+use crate::frame::Tap;
+use crate::network::Network;
+use crate::node::Node;
+use crate::outside::set_detection;
+use crate::place::Place;
+use crate::pod::Pod;
+use crate::runner::Runner;
+
+/// The interface to the underlay, in each host.
+const UPLINK: &str = "eth0";
+/// The switch's bridge.
+const BRIDGE: &str = "wire";
+/// The number of the outside host.
+const OUTSIDE: u8 = 1;
+/// A node's number on the underlay is its number in the cluster and this.
+const FIRST: u8 = 10;
+
+/// The address families of a cluster: those of its underlay and those of its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+    /// Both.
+    Dual,
+}
+
+impl Stack {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Dual];
+
+    /// Whether it has the family of an address.
+    pub fn has(self, address: IpAddr) -> bool {
+        match self {
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+            Self::Dual => true,
+        }
+    }
+}
+
+/// The nodes `n1`, `n2`, ... and what joins them. Node `n<i>` has the underlay addresses
+/// 192.0.2.(10+i)/24 and 2001:db8:1::(10+i)/64 on `eth0`, the pod CIDRs 10.200.i.0/24 and
+/// fd00:200:0:i::/64, and default routes to the outside host.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The nodes, `n1` first.
+    pub members: Vec<Member>,
+    /// A host on the underlay to which the nodes' default routes lead. It has a route to no pod.
+    pub outside: Place,
+    switch: Place,
+    stack: Stack,
+    mtu: u32,
+}
+
+/// A node of a cluster. It is a [`Node`] with a runtime and a place in the list of nodes.
+#[derive(Debug)]
+pub struct Member {
+    /// The machine.
+    pub node: Node,
+    /// Its runtime, with Podwire's plugins.
+    pub runner: Runner,
+    /// Its name in the list of nodes.
+    pub name: String,
+    number: u8,
+    stack: Stack,
+}
+
+impl Fleet {
+    /// The networks that hold all pods.
+    pub const NETWORK: [&str; 2] = ["10.200.0.0/16", "fd00:200::/48"];
+
+    /// A cluster on an underlay with an MTU of 1500 bytes.
+    pub fn new(count: u8, stack: Stack) -> Self {
+        Self::with_mtu(count, stack, 1500)
+    }
+
+    /// As [`Fleet::new`], with another MTU.
+    pub fn with_mtu(count: u8, stack: Stack, mtu: u32) -> Self {
+        let switch = Place::new();
+        set_detection(&switch, "0");
+        // A snooping bridge that no router asks would learn of groups what it happens to hear.
+        switch.ip(&format!(
+            "link add {BRIDGE} mtu {mtu} up type bridge mcast_snooping 0"
+        ));
+        let outside = switch.with_new_network(|| {});
+        let mut fleet = Self {
+            members: Vec::new(),
+            outside,
+            switch,
+            stack,
+            mtu,
+        };
+        fleet.plug(&fleet.outside, OUTSIDE);
+        for _ in 0..count {
+            fleet.add_member();
+        }
+        fleet
+    }
+
+    /// One more node, the last of [`Fleet::members`].
+    pub fn add_member(&mut self) -> &Member {
+        let number = u8::try_from(self.members.len() + 1).expect("a fleet is small");
+        let node = Node::new();
+        self.plug(&node, FIRST + number);
+        for gateway in self.outside_addresses() {
+            let all = if gateway.is_ipv4() {
+                "0.0.0.0/0"
+            } else {
+                "::/0"
+            };
+            node.add_route(all.parse().expect("a CIDR"), gateway);
+        }
+        self.members.push(Member {
+            runner: Runner::new(&node),
+            node,
+            name: format!("n{number}"),
+            number,
+            stack: self.stack,
+        });
+        self.members.last().expect("one was added")
+    }
+
+    /// A host on the underlay that is none of the nodes: a stranger, or a node made by hand. It has
+    /// the addresses 192.0.2.NUMBER/24 and 2001:db8:1::NUMBER/64 on `eth0` and no default route.
+    pub fn add_host(&self, number: u8) -> Node {
+        let host = Node::new();
+        self.plug(&host, number);
+        host
+    }
+
+    /// What the outside host's addresses are, one for each family of the cluster.
+    pub fn outside_addresses(&self) -> Vec<IpAddr> {
+        underlay(self.stack, OUTSIDE)
+    }
+
+    /// Which families the cluster has.
+    pub fn stack(&self) -> Stack {
+        self.stack
+    }
+
+    /// The networks that hold all pods, of the cluster's families.
+    pub fn network(&self) -> Vec<IpNetwork> {
+        networks(self.stack, Self::NETWORK.map(str::to_owned))
+    }
+
+    /// The entries of all members for a list of nodes.
+    pub fn nodes(&self) -> Value {
+        self.members.iter().map(Member::entry).collect()
+    }
+
+    /// The content of the file that lists the nodes: the network and [`Fleet::nodes`].
+    pub fn nodes_json(&self) -> String {
+        json!({"network": texts(&self.network()), "nodes": self.nodes()}).to_string()
+    }
+
+    /// A member's network: `bridge` with gateway and masquerade, and `vxlan` with the list of nodes
+    /// in it. `keys` go over `vxlan`'s; a key with `null` is taken out.
+    ///
+    /// # Panics
+    /// When `keys` is not an object.
+    pub fn conflist(&self, member: &Member, keys: &Value) -> Network {
+        let vxlan = json!({
+            "type": "vxlan",
+            "network": texts(&self.network()),
+            "nodes": self.nodes(),
+        });
+        member.bridge().followed_by(vxlan).with_at(1, keys)
+    }
+
+    /// Sees what is on the wire between the switch and one member.
+    pub fn tap(&self, member: &Member) -> Tap {
+        Tap::new(&self.switch, &port(FIRST + member.number))
+    }
+
+    /// Pulls a member's plug, or puts it in again.
+    pub fn set_plugged(&self, member: &Member, plugged: bool) {
+        let state = if plugged { "up" } else { "down" };
+        let port = port(FIRST + member.number);
+        self.switch.ip(&format!("link set {port} {state}"));
+    }
+
+    fn plug(&self, host: &Place, number: u8) {
+        let port = port(number);
+        // Without its link-local address a host would not forward for a second or two.
+        set_detection(host, "0");
+        self.switch.connect(&port, host, UPLINK, self.mtu);
+        self.switch.ip(&format!("link set {port} master {BRIDGE}"));
+        set_detection(host, "1");
+        host.set_up("lo");
+        for address in underlay(self.stack, number) {
+            let length = if address.is_ipv4() { 24 } else { 64 };
+            let address = IpNetwork::new(address, length).expect("the length fits the family");
+            host.add_address(UPLINK, address);
+        }
+    }
+}
+
+impl Member {
+    /// Its underlay addresses, one for each family of the cluster, IPv4 first.
+    pub fn underlay(&self) -> Vec<IpAddr> {
+        underlay(self.stack, FIRST + self.number)
+    }
+
+    /// The networks of its pods, one for each family of the cluster, IPv4 first.
+    pub fn pod_cidrs(&self) -> Vec<IpNetwork> {
+        let number = self.number;
+        let cidrs = [
+            format!("10.200.{number}.0/24"),
+            format!("fd00:200:0:{number}::/64"),
+        ];
+        networks(self.stack, cidrs)
+    }
+
+    /// Its entry in a list of nodes.
+    pub fn entry(&self) -> Value {
+        let underlay: Vec<_> = self.underlay().iter().map(IpAddr::to_string).collect();
+        json!({"name": self.name, "underlay": underlay, "podCIDRs": texts(&self.pod_cidrs())})
+    }
+
+    /// The network of `bridge` alone, with gateway and masquerade.
+    pub fn bridge(&self) -> Network {
+        let cidrs = texts(&self.pod_cidrs());
+        let cidrs: Vec<_> = cidrs.iter().map(String::as_str).collect();
+        Network::of_bridge("pods", &cidrs, json!({"ipMasq": true}))
+    }
+
+    /// A new pod, attached to a network by `eth0`.
+    ///
+    /// # Panics
+    /// When it can't be attached.
+    pub fn attach(&self, network: &Network) -> Pod {
+        self.runner.attach(network, &self.node)
+    }
+}
+
+fn port(number: u8) -> String {
+    format!("port{number}")
+}
+
+/// In both families the number is what one reads at the end.
+fn underlay(stack: Stack, number: u8) -> Vec<IpAddr> {
+    let last = u16::from(number / 10 % 10 * 16 + number % 10) + u16::from(number / 100) * 256;
+    let addresses = [
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, last)),
+    ];
+    let mut addresses = Vec::from(addresses);
+    addresses.retain(|address| stack.has(*address));
+    addresses
+}
+
+fn networks(stack: Stack, texts: [String; 2]) -> Vec<IpNetwork> {
+    let networks = texts.map(|text| text.parse::<IpNetwork>().expect("a CIDR"));
+    let mut networks = Vec::from(networks);
+    networks.retain(|network| stack.has(network.ip()));
+    networks
+}
+
+fn texts(networks: &[IpNetwork]) -> Vec<String> {
+    networks.iter().map(IpNetwork::to_string).collect()
+}

@@ -7,7 +7,9 @@
 //! list, repairs what somebody broke, and goes on where a killed process stopped; when nothing
 //! differs it writes nothing. The plugin and the agent share it.
 
+mod apply;
 mod device;
+mod follow;
 mod guard;
 mod peers;
 mod reconcile;
@@ -64,6 +66,18 @@ impl Dataplane<'_> {
     #[must_use]
     pub fn audit(&self, cluster: &Cluster) -> Report {
         reconcile::reconcile(self, cluster, reconcile::Mode::Audit)
+    }
+
+    /// Makes the kernel, which holds what `before` wishes, hold what `after` does. Just the peers
+    /// that differ are written, nothing else is dumped or looked at: what it costs does not grow
+    /// with the other peers, but for a comparison of the two lists. What others did to the peers'
+    /// objects stays, and is found by [`Self::reconcile`]. Where this node's own entry, the network
+    /// or the families differ, or where its device is not right, it is [`Self::reconcile`].
+    ///
+    /// An error says that somebody meddled, or the kernel refused: then a look is due.
+    #[must_use = "it says what could not be done"]
+    pub fn follow(&self, before: &Cluster, after: &Cluster) -> Report {
+        follow::follow(self, before, after)
     }
 
     /// Looks at what of the host the wish depends on: a few requests, whatever the number of peers.

@@ -3,10 +3,7 @@
 //! way, requests the other.
 
 use net::{FdbEntry, Mac, Neighbour, Request, RouteEntry, Rtnl};
-use nix::errno::Errno;
-use topology::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute, Op, PROTOCOL};
-
-use crate::{Action, Failure, Report};
+use topology::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute, Op, PROTOCOL, Wish};
 
 /// `RT_TABLE_MAIN` of linux/rtnetlink.h.
 pub(crate) const MAIN: u32 = 254;
@@ -22,6 +19,8 @@ pub(crate) fn routes(rtnl: &Rtnl) -> Result<Vec<HeldRoute>, net::Error> {
 
 /// What a device holds besides routes.
 pub(crate) struct OnDevice {
+    /// Whether that is believed and not dumped.
+    pub(crate) unseen: bool,
     device: u32,
     neighbours: Vec<Neighbour>,
     fdb: Vec<FdbEntry>,
@@ -32,6 +31,7 @@ impl OnDevice {
     pub(crate) fn dump(rtnl: &Rtnl, device: Option<u32>) -> Result<Self, net::Error> {
         let Some(device) = device else {
             return Ok(Self {
+                unseen: false,
                 device: 0,
                 neighbours: Vec::new(),
                 fdb: Vec::new(),
@@ -40,10 +40,24 @@ impl OnDevice {
         let mut fdb = rtnl.fdb(device)?;
         fdb.sort_unstable_by_key(|entry| entry.mac);
         Ok(Self {
+            unseen: false,
             device,
             neighbours: rtnl.neighbours(device)?,
             fdb,
         })
+    }
+
+    /// What a wish has made of it, without a dump.
+    pub(crate) fn by(wish: &Wish) -> Self {
+        let entry = |it: &topology::FdbEntry| FdbEntry::new(wish.device, mac(it.mac), it.dst);
+        let mut fdb: Vec<_> = wish.fdb.iter().map(entry).collect();
+        fdb.sort_unstable_by_key(|entry| entry.mac);
+        Self {
+            unseen: true,
+            device: wish.device,
+            neighbours: Vec::new(),
+            fdb,
+        }
     }
 
     /// The dump, with routes, in the words of [`topology`].
@@ -60,30 +74,7 @@ impl OnDevice {
         }
     }
 
-    /// Carries requests out, many by one send, in their order.
-    pub(crate) fn apply<'a>(
-        &self,
-        rtnl: &Rtnl,
-        ops: impl Iterator<Item = &'a Op>,
-        report: &mut Report,
-    ) {
-        let (mut counted, mut requests) = (Vec::new(), Vec::new());
-        for op in ops {
-            let begin = requests.len();
-            self.translate(op, &mut requests);
-            counted.push((op, requests.len() - begin));
-        }
-        let mut outcomes = rtnl.apply(&requests).into_iter();
-        for (op, count) in counted {
-            let refusals = outcomes.by_ref().take(count).filter_map(Result::err);
-            let refusal = refusals.filter(|error| !is_done(op, error)).last();
-            let outcome = refusal.map_or(Ok(()), |error| second_try(rtnl, op, error));
-            let outcome = outcome.map_err(|error| Failure::new(object(op), error));
-            report.differs(Action::from(op), outcome);
-        }
-    }
-
-    fn translate(&self, op: &Op, requests: &mut Vec<Request>) {
+    pub(crate) fn translate(&self, op: &Op, requests: &mut Vec<Request>) {
         requests.push(match op {
             Op::SetFdbEntry(it) => Request::SetFdb(FdbEntry::new(self.device, mac(it.mac), it.dst)),
             Op::DeleteFdbEntry(it) => {
@@ -111,49 +102,6 @@ impl OnDevice {
         let begin = self.fdb.partition_point(|entry| entry.mac < mac);
         let length = self.fdb[begin..].partition_point(|entry| entry.mac == mac);
         &self.fdb[begin..begin + length]
-    }
-}
-
-/// Brings a route back into the tunnel that led elsewhere. The kernel takes an IPv6 gateway for
-/// on-link only as long as no other link leads to it, and this gateway lies in the destination of
-/// the very route that is to be replaced: so that one has to go first.
-fn second_try(rtnl: &Rtnl, op: &Op, refusal: net::Error) -> Result<(), net::Error> {
-    let Op::ReplaceRoute(wish) = op else {
-        return Err(refusal);
-    };
-    if !(wish.onlink && wish.dst.is_ipv6() && refusal.errno() == Some(Errno::EINVAL)) {
-        return Err(refusal);
-    }
-    let entry = route_entry(&(*wish).into());
-    let any_way = RouteEntry {
-        route: net::Route {
-            priority: Some(wish.metric),
-            ..net::Route::to(wish.dst)
-        },
-        ..entry
-    };
-    let requests = [Request::DeleteRoute(any_way), Request::AddRoute(entry)];
-    rtnl.apply(&requests).into_iter().collect()
-}
-
-/// Whether a refusal says that it is done already, by another call like this one.
-fn is_done(op: &Op, error: &net::Error) -> bool {
-    match op {
-        Op::AddRoute(_) => error.is_exists(),
-        Op::DeleteRoute(_) | Op::DeleteNeighbour(_) | Op::DeleteFdbEntry(_) => error.is_not_found(),
-        Op::SetFdbEntry(_) | Op::SetNeighbour(_) | Op::ReplaceRoute(_) => false,
-    }
-}
-
-/// What an error is about.
-fn object(op: &Op) -> String {
-    match op {
-        Op::SetFdbEntry(it) => it.mac.to_string(),
-        Op::DeleteFdbEntry(it) => it.mac.to_string(),
-        Op::SetNeighbour(it) => it.address.to_string(),
-        Op::DeleteNeighbour(it) => it.address.to_string(),
-        Op::AddRoute(it) | Op::ReplaceRoute(it) => it.dst.to_string(),
-        Op::DeleteRoute(it) => it.dst.to_string(),
     }
 }
 

@@ -208,6 +208,16 @@ pub enum Error {
         /// What the kernel said.
         error: net::Error,
     },
+    /// A gateway in the tunnel has a route of another program's, which the kernel goes by.
+    #[error("the gateway {gateway} is behind another program's route {route}: {error}")]
+    GatewayElsewhere {
+        /// The gateway.
+        gateway: IpAddr,
+        /// The other route.
+        route: String,
+        /// What the kernel said.
+        error: net::Error,
+    },
     /// The device was deleted while it was being worked on.
     #[error("the device {name:?} was deleted as soon as it was made")]
     Deleted {

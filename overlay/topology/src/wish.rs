@@ -88,8 +88,19 @@ impl Overlay {
     /// given unless direct routing is on.
     #[must_use]
     pub fn wish(&self, device: u32, direct: &[Subnet]) -> Wish {
+        self.wish_for(&self.peers, device, direct)
+    }
+
+    /// The part of a wish that is for some peers of this overlay, or for some that it had.
+    #[must_use]
+    pub fn wish_for<'a>(
+        &self,
+        peers: impl IntoIterator<Item = &'a Vtep>,
+        device: u32,
+        direct: &[Subnet],
+    ) -> Wish {
         let mut wish = self.without_peers(device);
-        for peer in &self.peers {
+        for peer in peers {
             match link_to(peer.underlay, direct) {
                 Some(link) => wish.add_direct(peer, link),
                 None => wish.add_tunnel(peer),

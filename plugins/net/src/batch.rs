@@ -7,8 +7,8 @@
 use std::{fmt, io};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkBuffer,
+    NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::Socket;
@@ -21,8 +21,9 @@ use crate::{Error, FdbEntry, Neighbour, RouteEntry, Rtnl, fdb, neighbour};
 /// One change of a batch. Displays as what is wished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Adds a route beside others to the same destination, as
-    /// [`Rtnl::add_route`] does. Refused with `EEXIST` when it is there.
+    /// Adds a route. Refused with `EEXIST` when there is one to the same
+    /// destination with the same metric, whoever made that. Equal to `ip route
+    /// add`.
     AddRoute(RouteEntry),
     /// Adds a route, or puts it in the place of one to the same destination with
     /// the same metric, whoever made that. Equal to `ip route replace`.
@@ -76,7 +77,7 @@ impl Request {
         use RouteNetlinkMessage::{DelNeighbour, DelRoute, NewNeighbour, NewRoute};
         const REPLACE: u16 = NLM_F_CREATE | NLM_F_REPLACE;
         match self {
-            Self::AddRoute(entry) => (NewRoute(entry.to_add()), NLM_F_CREATE),
+            Self::AddRoute(entry) => (NewRoute(entry.to_add()), NLM_F_CREATE | NLM_F_EXCL),
             Self::ReplaceRoute(entry) => (NewRoute(entry.to_add()), REPLACE),
             Self::DeleteRoute(entry) => (DelRoute(entry.to_delete()), 0),
             Self::SetNeighbour(it) => (NewNeighbour(neighbour::encode(it)), REPLACE),

@@ -3,7 +3,7 @@
 
 use topology::Obstacle;
 
-use crate::lab::{Lab, entries, settings};
+use crate::lab::{Lab, assert_cross, entries, settings};
 
 const BOTH: [&str; 2] = ["podwire.1", "podwire-v6.1"];
 
@@ -57,21 +57,51 @@ fn a_route_that_leads_pods_away_is_reported() {
     assert!(host.ip("route show 10.100.1.0/24").contains("192.0.2.3"));
 }
 
-/// The kernel refuses an IPv6 gateway that another's route leads to: reported, and the others are
-/// made.
+/// The kernel refuses an IPv6 gateway that another's route leads to, until the gateway has a route
+/// of its own: the overlay's route is made, and the other one reported where it is preferred.
 #[test]
-fn an_ipv6_route_in_the_way_costs_one_peer() {
-    let (lab, nodes, settings) = (Lab::new(1), entries(3, "46"), settings(""));
+fn an_ipv6_route_that_leads_to_the_gateways_is_no_obstacle() {
+    let (lab, nodes, settings) = (Lab::new(2), entries(2, "46"), settings(""));
     let host = &lab.nodes[0];
-    host.ip("-6 route add fd00:0:0:2::/64 via 2001:db8::3 dev eth0 metric 5");
-    let report = host.reconcile(&nodes, &settings);
-    let objects: Vec<_> = report
-        .errors
-        .iter()
-        .map(|failure| &failure.object)
-        .collect();
-    assert_eq!(objects, ["fd00:0:0:2::/64"]);
-    assert_eq!(report.complaints[0].obstacle, Obstacle::Preferred);
+    host.ip("-6 route add fd00::/24 via 2001:db8::3 dev eth0");
+    let one = "-6 route add fd00:0:0:2::/64 via 2001:db8::3 dev eth0 metric 5";
+    host.ip(one);
+    lab.program(&nodes, &settings);
+    let shown = host.ip("-6 route show proto 118");
+    assert_eq!(shown.lines().count(), 1, "{shown}");
     let audit = host.audit(&nodes, &settings);
-    assert_eq!((audit.differing, audit.peers.len()), (1, 1));
+    assert!(audit.is_clean(), "{audit:?}");
+    assert_eq!(audit.complaints[0].obstacle, Obstacle::Preferred);
+    host.ip(&one.replace("add", "del"));
+    assert_cross(&lab, 1, 2, "46");
+    host.assert_quiet(&nodes, &settings, &BOTH);
+}
+
+#[test]
+fn an_ipv6_route_that_leads_to_all_gateways_costs_no_peer() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(1000, "6"), settings(""));
+    let host = &lab.nodes[0];
+    host.ip("-6 route add fd00::/24 via 2001:db8::3 dev eth0");
+    let report = host.reconcile(&nodes, &settings);
+    assert!(report.errors.is_empty(), "{:?}", report.errors.first());
+    let shown = host.ip("-6 route show proto 118");
+    assert_eq!(shown.lines().count(), 999);
+    host.assert_quiet(&nodes, &settings, &BOTH[1..]);
+}
+
+/// Where even that is in vain, the kernel's words are told.
+#[test]
+fn an_ipv6_route_to_the_gateway_itself_costs_its_peer() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(3, "6"), settings(""));
+    let host = &lab.nodes[0];
+    host.ip("-6 route add fd00:0:0:2::/128 via 2001:db8::3 dev eth0 metric 1");
+    let report = host.reconcile(&nodes, &settings);
+    let texts: Vec<_> = report.errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "fd00:0:0:2::/64: the gateway fd00:0:0:2:: is behind another program's route fd00:0:0:2::/128 via 2001:db8::3: cannot add the route to fd00:0:0:2::/64 via fd00:0:0:2::: Invalid argument (Nexthop has invalid gateway or device mismatch)"
+        ]
+    );
+    assert_eq!(host.ip("-6 route show proto 118").lines().count(), 1);
 }

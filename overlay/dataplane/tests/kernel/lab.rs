@@ -178,6 +178,11 @@ impl Host {
         self.inside(|| self.dataplane(settings).audit(&cluster))
     }
 
+    pub(crate) fn follow(&self, before: &[Node], after: &[Node], settings: &Settings) -> Report {
+        let [before, after] = [before, after].map(|nodes| self.cluster(nodes, settings));
+        self.inside(|| self.dataplane(settings).follow(&before, &after))
+    }
+
     pub(crate) fn device(&self, name: &str) -> Link {
         let link = self.rtnl.link(name).unwrap();
         link.unwrap_or_else(|| panic!("{}: no link {name}", self.name))

@@ -5,6 +5,7 @@
 mod damage;
 mod devices;
 mod direct;
+mod following;
 mod foreign;
 mod guard;
 mod halves;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use crate::wish::PROTOCOL;
-use crate::{FdbEntry, Mac, Neighbour, Route};
+use crate::{FdbEntry, Mac, Neighbour, Route, Wish};
 
 /// The objects of one family that dumps showed, in the dumps' order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,17 @@ pub struct Held {
     pub neighbours: Vec<HeldNeighbour>,
     /// The VXLAN device's forwarding table.
     pub fdb: Vec<HeldFdbEntry>,
+}
+
+/// What dumps show when a wish has been made.
+impl From<&Wish> for Held {
+    fn from(wish: &Wish) -> Self {
+        Self {
+            routes: wish.routes.iter().copied().map(Into::into).collect(),
+            neighbours: wish.neighbours.iter().copied().map(Into::into).collect(),
+            fdb: wish.fdb.iter().copied().map(Into::into).collect(),
+        }
+    }
 }
 
 /// A route of the main table, whoever made it.

@@ -45,11 +45,7 @@ fn three() -> [Node; 3] {
 
 /// What the kernel holds once all of a wish is done.
 fn done(wish: &Wish) -> Held {
-    Held {
-        routes: wish.routes.iter().copied().map(Into::into).collect(),
-        neighbours: wish.neighbours.iter().copied().map(Into::into).collect(),
-        fdb: wish.fdb.iter().copied().map(Into::into).collect(),
-    }
+    wish.into()
 }
 
 fn address(text: &str) -> IpAddr {

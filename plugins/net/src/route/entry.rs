@@ -2,10 +2,12 @@
 //! Routes together with who made them, so that each program can tell its own
 //! routes from everybody else's.
 
-use netlink_packet_route::AddressFamily;
-use netlink_packet_route::route::{RouteMessage, RouteScope};
+use std::net::IpAddr;
 
-use super::{Filter, Route, message};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::route::{RouteFlags, RouteMessage, RouteScope};
+
+use super::{Filter, Route, message, question};
 use crate::{Error, Rtnl};
 
 /// A route and its protocol number: who made it (`rtm_protocol`).
@@ -51,6 +53,28 @@ impl Rtnl {
         }
         Ok(entries)
     }
+
+    /// The entry of the tables by which a packet to this address would go; `None`
+    /// when none would take it. Equal to `ip route get fibmatch ADDRESS`.
+    ///
+    /// # Errors
+    /// When the kernel refuses for any reason but that the address cannot be
+    /// reached.
+    pub fn route_entry(&self, destination: IpAddr) -> Result<Option<RouteEntry>, Error> {
+        let mut request = question(destination);
+        request.header.flags |= RouteFlags::FibMatch;
+        let found = self
+            .answers(request)
+            .map_err(|cause| cause.during(format!("cannot look up the entry for {destination}")))?;
+        Ok(found.iter().flat_map(entries).next())
+    }
+}
+
+/// The entries that a message of the kernel's stands for.
+pub(super) fn entries(message: &RouteMessage) -> impl Iterator<Item = RouteEntry> + use<> {
+    let protocol = message.header.protocol.into();
+    let routes = message::decode(message).into_iter();
+    routes.map(move |route| RouteEntry { route, protocol })
 }
 
 impl RouteEntry {

@@ -162,16 +162,21 @@ impl Rtnl {
     /// When the kernel refuses for any reason but that the address cannot be
     /// reached.
     pub fn lookup(&self, destination: IpAddr) -> Result<Option<Route>, Error> {
-        let messages = match self.get(RouteNetlinkMessage::GetRoute(question(destination))) {
-            Ok(messages) => messages,
-            Err(cause) if is_unreachable(&cause) => return Ok(None),
-            Err(cause) => {
-                return Err(cause.during(format!("cannot look up the route to {destination}")));
-            }
+        let found = self
+            .answers(question(destination))
+            .map_err(|cause| cause.during(format!("cannot look up the route to {destination}")))?;
+        Ok(found.iter().flat_map(message::decode).next())
+    }
+
+    /// What the kernel answers to a question; nothing where it lets nothing pass.
+    fn answers(&self, question: RouteMessage) -> Result<Vec<RouteMessage>, Cause> {
+        let messages = match self.get(RouteNetlinkMessage::GetRoute(question)) {
+            Err(cause) if is_unreachable(&cause) => return Ok(Vec::new()),
+            messages => messages?,
         };
         let passing = routes_in(messages)
             .filter(|answer| matches!(answer.header.kind, RouteType::Unicast | RouteType::Local));
-        Ok(passing.flat_map(|answer| message::decode(&answer)).next())
+        Ok(passing.collect())
     }
 
     fn has_route(&self, route: &Route) -> bool {
@@ -196,11 +201,7 @@ impl Rtnl {
         let unicast = routes_in(messages).filter(|entry| {
             entry.header.address_family == filter.family && entry.header.kind == RouteType::Unicast
         });
-        let entries = unicast.flat_map(|entry| {
-            let protocol = entry.header.protocol.into();
-            let routes = message::decode(&entry).into_iter();
-            routes.map(move |route| RouteEntry { route, protocol })
-        });
+        let entries = unicast.flat_map(|message| entry::entries(&message));
         Ok(entries.filter(|entry| filter.lets_through(entry)).collect())
     }
 }

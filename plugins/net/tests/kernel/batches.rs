@@ -115,9 +115,11 @@ fn a_route_is_replaced_in_place_and_added_only_once() {
         };
         let mut moved = entry;
         moved.route.gateway = Some(ip("10.200.9.9"));
-        let outcomes = host.apply(&[Request::AddRoute(entry), Request::AddRoute(entry)]);
+        let outcomes = host.apply(&[entry, entry, moved].map(Request::AddRoute));
         assert!(outcomes[0].is_ok());
-        assert!(outcomes[1].as_ref().is_err_and(net::Error::is_exists));
+        for outcome in &outcomes[1..] {
+            assert!(outcome.as_ref().is_err_and(net::Error::is_exists));
+        }
         apply(host, &[Request::ReplaceRoute(moved)]);
         let gateways = |entries: Vec<RouteEntry>| -> Vec<_> {
             entries.iter().map(|entry| entry.route.gateway).collect()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The way that a packet to one address would take.
 
-use net::{Netns, NewVeth, Route, Rtnl};
+use net::{Netns, NewVeth, Request, Route, RouteEntry, Rtnl};
 
 use crate::routes::{via, with_addresses};
 use crate::{find, in_namespace, ip, network, pair, sandbox, set_up};
@@ -28,6 +28,32 @@ fn a_lookup_says_which_way_a_packet_takes() {
             assert_eq!((way.oif, way.gateway), (Some(oif), Some(ip(gateway))));
             assert_eq!((way.source, way.mtu), (Some(ip(source)), Some(1300)));
             assert_eq!((way.dst.ip(), way.table), (ip(destination), Some(254)));
+        }
+    });
+}
+
+#[test]
+fn the_entry_of_the_table_is_found_with_who_made_it() {
+    in_namespace(|rtnl| {
+        assert_eq!(rtnl.route_entry(ip("192.0.2.1")).unwrap(), None);
+        let oif = with_addresses(rtnl);
+        for (dst, gateway, inside, metric) in [
+            ("192.0.2.0/24", "10.1.2.1", "192.0.2.9", 77),
+            ("2001:db8:9::/64", "2001:db8::1", "2001:db8:9::9", 1024),
+        ] {
+            let entry = RouteEntry {
+                route: Route {
+                    gateway: Some(ip(gateway)),
+                    oif: Some(oif),
+                    priority: Some(metric),
+                    table: Some(254),
+                    scope: Some(0),
+                    ..Route::to(network(dst))
+                },
+                protocol: 118,
+            };
+            rtnl.apply(&[Request::AddRoute(entry)]).remove(0).unwrap();
+            assert_eq!(rtnl.route_entry(ip(inside)).unwrap(), Some(entry));
         }
     });
 }

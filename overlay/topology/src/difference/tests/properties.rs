@@ -104,6 +104,17 @@ proptest! {
         prop_assert_eq!(end, Kernel::new(&done(&after)).dump());
         prop_assert!(change.len() <= before_and_after(&before, &after));
     }
+
+    /// The peers that differ between two lists are all that a difference has to know.
+    #[test]
+    fn the_changed_peers_are_enough((one, other, subnets) in any_family().prop_flat_map(|family| {
+        (any_overlay(family), any_overlay(family), any_subnets(family))
+    })) {
+        let all = difference(&other.wish(DEVICE, &subnets), &done(&one.wish(DEVICE, &subnets)));
+        let (gone, come) = one.changed(&other);
+        let held = done(&one.wish_for(gone, DEVICE, &subnets));
+        prop_assert_eq!(difference(&other.wish_for(come, DEVICE, &subnets), &held), all);
+    }
 }
 
 /// The number of objects that only one of the wishes has.

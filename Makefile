@@ -5,7 +5,7 @@
 # make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin
 # make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
 
-PLUGINS := bridge host-local loopback
+PLUGINS := bridge host-local loopback vxlan
 BIN_DIR := $(DESTDIR)/opt/cni/bin
 
 # Static executables, whatever the host's libc; see docs/architecture.md.

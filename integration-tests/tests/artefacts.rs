@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use integration_tests::{Execution, binaries};
 
-const PLUGINS: [&str; 3] = ["bridge", "host-local", "loopback"];
+const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "vxlan"];
 
 /// Installs below a directory of this test executable's own, as a user does.
 fn make_install(below: &Path) -> PathBuf {

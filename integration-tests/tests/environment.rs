@@ -7,7 +7,7 @@ use integration_tests::{
 };
 use serde_json::json;
 
-const PLUGINS: [&str; 3] = ["bridge", "host-local", "loopback"];
+const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "vxlan"];
 
 const CONTAINER: &str = "CNI_CONTAINERID";
 const NETNS: &str = "CNI_NETNS";
@@ -238,6 +238,10 @@ fn verbs_do_not_look_at_variables_that_are_not_theirs() {
         let mut configuration = bench.configuration();
         configuration["type"] = json!(plugin);
         configuration["cni.dev/valid-attachments"] = valid.clone();
+        // For vxlan.
+        configuration["network"] = json!("10.1.0.0/16");
+        configuration["nodes"] =
+            json!([{"name": "own", "underlay": "192.0.2.2", "podCIDRs": ["10.1.5.0/24"]}]);
         for verb in ["GC", "STATUS"] {
             let call = bench.call_with(verb, "a", &configuration);
             with(call, &strange).run(&bench.node).assert_silent();

@@ -5,7 +5,7 @@
 use std::fs::create_dir_all;
 use std::path::Path;
 
-use integration_tests::{Execution, Node, Pod, binaries};
+use integration_tests::{Execution, Node, Outside, Pod, binaries};
 use nix::mount::{MsFlags, mount};
 use serde_json::{Value, json};
 
@@ -85,6 +85,38 @@ fn bridge_needs_no_other_program() {
             "ipam": ipam,
         }),
     );
+}
+
+#[test]
+fn vxlan_needs_no_other_program() {
+    let node = Node::new();
+    let pod = node.pod("a");
+    let _outside = Outside::new(&node, 1500);
+    bare_root(&node);
+    let ipam = json!({"type": "host-local", "ranges": [[{"subnet": "10.200.0.0/24"}]]});
+    let mut configuration = json!({
+        "cniVersion": "1.1.0",
+        "name": "bare",
+        "type": "bridge",
+        "isGateway": true,
+        "ipam": ipam,
+        "network": "10.200.0.0/16",
+        "nodes": [
+            {"name": "own", "underlay": "192.0.2.2", "podCIDRs": ["10.200.0.0/24"]},
+            {"name": "peer", "underlay": "192.0.2.3", "podCIDRs": ["10.200.1.0/24"]},
+        ],
+    });
+    configuration["prevResult"] = execute(&node, &pod, "bridge", "ADD", &configuration);
+    configuration["prevResult"] = execute(&node, &pod, "vxlan", "ADD", &configuration);
+    execute(&node, &pod, "vxlan", "CHECK", &configuration);
+    for plugin in ["vxlan", "bridge"] {
+        execute(&node, &pod, plugin, "DEL", &configuration);
+    }
+    configuration["prevResult"] = Value::Null;
+    configuration["cni.dev/valid-attachments"] = json!([]);
+    for verb in ["GC", "STATUS"] {
+        execute(&node, &pod, "vxlan", verb, &configuration);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use integration_tests::{Bench, Network, Runner, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 3] = ["bridge", "host-local", "loopback"];
+const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "vxlan"];
 
 /// What is no result under a configuration of 1.1.0; code and words of the error.
 fn malformed() -> Vec<(Value, u64, &'static str)> {

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The attachment's interfaces, and that their packets fit the overlay.
+//!
+//! A packet that is too large for the overlay is answered by ICMP only where a router sees that it
+//! is: at the pod's own interface, and at the bridge for what the node and others send to the pod.
+//! A bridge drops what is too large for one of its ports without a word. So the pair gets the
+//! overlay's MTU, and so does the bridge. The kernel gives a bridge the smallest MTU of its ports
+//! by itself, but not one whose MTU somebody has set.
+
+use std::path::Path;
+
+use cni::{AddResult, Attachment, Code, Error, Interface, OrCode, warn};
+use net::{Kind, Link, LinkChange, Netns, Rtnl};
+
+/// The MTU that the overlay leaves to pods, and where that comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    /// The MTU in bytes.
+    pub(crate) mtu: u32,
+    /// The indexes of the links that the VXLAN devices send by.
+    pub(crate) underlays: Vec<u32>,
+}
+
+/// The interfaces of an attachment.
+pub(crate) struct Attached<'a> {
+    host: &'a Rtnl,
+    inside: Rtnl,
+    netns: &'a Path,
+    container: Link,
+    /// The host's end, when it is a veth pair.
+    port: Option<Link>,
+    /// The bridge that the host's end is a port of.
+    bridge: Option<Link>,
+}
+
+impl<'a> Attached<'a> {
+    /// Looks the interfaces up.
+    pub(crate) fn find(
+        host: &'a Rtnl,
+        netns: &'a Path,
+        attachment: &Attachment,
+    ) -> Result<Self, Error> {
+        let sandbox = Netns::open(netns).or_code(
+            Code::INVALID_NETNS,
+            format_args!("failed to open netns {netns:?}"),
+        )?;
+        let ifname = &attachment.ifname;
+        let wish = format!("look up {ifname:?} in the sandbox");
+        let inside = Rtnl::open_in(&sandbox).or_code(Code::KERNEL, &wish)?;
+        let container = inside.link(ifname).or_code(Code::KERNEL, &wish)?;
+        let container = container.ok_or_else(|| {
+            let msg = format!("the sandbox has no interface {ifname:?}: vxlan makes none");
+            Error::new(Code::INVALID_CONFIG, msg)
+                .with_details("put it behind the plugin that does, such as bridge")
+        })?;
+        let mut attached = Self {
+            host,
+            inside,
+            netns,
+            container,
+            port: None,
+            bridge: None,
+        };
+        attached.port = attached.other_end()?;
+        attached.bridge = attached.master()?;
+        Ok(attached)
+    }
+
+    fn other_end(&self) -> Result<Option<Link>, Error> {
+        let container = &self.container;
+        let index = container.peer.filter(|_| container.kind == Kind::Veth);
+        let wish = format_args!("look up the other end of {:?}", container.name);
+        let link = index.map_or(Ok(None), |index| self.host.link_at(index));
+        let is_pair = |end: &Link| end.kind == Kind::Veth && end.peer == Some(container.index);
+        Ok(link.or_code(Code::KERNEL, wish)?.filter(is_pair))
+    }
+
+    fn master(&self) -> Result<Option<Link>, Error> {
+        let Some(port) = &self.port else {
+            return Ok(None);
+        };
+        let wish = format_args!("look up the bridge of {:?}", port.name);
+        let link = port
+            .master
+            .map_or(Ok(None), |index| self.host.link_at(index));
+        let is_bridge = |link: &Link| matches!(link.kind, Kind::Bridge { .. });
+        Ok(link.or_code(Code::KERNEL, wish)?.filter(is_bridge))
+    }
+
+    /// Gives each interface whose MTU is larger than the overlay's that one. First the
+    /// container's, so that nothing is sent that would not pass.
+    pub(crate) fn fit(&mut self, carried: &Carried) -> Result<(), Error> {
+        let mtu = carried.mtu;
+        let bridge = self.bridge.as_ref();
+        if let Some(bridge) = bridge.filter(|it| carried.underlays.contains(&it.index)) {
+            return self.refuse_underlay(bridge, mtu);
+        }
+        lower(&self.inside, &mut self.container, mtu)?;
+        if let Some(port) = &mut self.port {
+            lower(self.host, port, mtu)?;
+            // The kernel may have lowered the bridge's with it.
+            self.bridge = self.master()?;
+        }
+        if let Some(bridge) = self.bridge.as_mut().filter(|bridge| bridge.mtu > mtu) {
+            warn(format_args!(
+                "bridge {:?} had the MTU {}, with which it would lose packets to its pods: it has \
+                 the overlay's {mtu} now; give it that in the configuration",
+                bridge.name, bridge.mtu
+            ));
+            lower(self.host, bridge, mtu)?;
+        }
+        Ok(())
+    }
+
+    /// The underlay's MTU would follow that of its port, the overlay's that of the underlay, the
+    /// port's that of the overlay, and so on.
+    fn refuse_underlay(&self, bridge: &Link, mtu: u32) -> Result<(), Error> {
+        if self.container.mtu <= mtu {
+            return Ok(());
+        }
+        let (name, ifname) = (&bridge.name, &self.container.name);
+        let msg = format!(
+            "{ifname:?} is attached to {name:?}, by which the overlay's packets leave: their MTUs \
+             would lower each other"
+        );
+        Err(Error::new(Code::INVALID_CONFIG, msg)
+            .with_details("attach pods to a bridge of their own"))
+    }
+
+    /// The interfaces that are too large for the overlay, a sentence each.
+    pub(crate) fn misfits(&self, mtu: u32) -> Vec<String> {
+        let links = [
+            Some(&self.container),
+            self.port.as_ref(),
+            self.bridge.as_ref(),
+        ];
+        let misfits = links.into_iter().flatten().filter(|link| link.mtu > mtu);
+        let sentence = |link: &Link| {
+            let Link { name, mtu: is, .. } = link;
+            format!("{name:?} has the MTU {is}, and the overlay carries {mtu}")
+        };
+        misfits.map(sentence).collect()
+    }
+
+    /// The result with the MTUs of these interfaces; everything else as it is.
+    pub(crate) fn report(&self, mut result: AddResult) -> AddResult {
+        let netns = self.netns.to_string_lossy();
+        for interface in &mut result.interfaces {
+            let link = match interface.sandbox.as_deref() {
+                Some(sandbox) if sandbox == netns => self.inside_named(interface),
+                Some(_) => None,
+                None => self.outside_named(interface),
+            };
+            interface.mtu = link.map_or(interface.mtu, |link| Some(link.mtu));
+        }
+        result
+    }
+
+    fn inside_named(&self, interface: &Interface) -> Option<&Link> {
+        Some(&self.container).filter(|link| link.name == interface.name)
+    }
+
+    fn outside_named(&self, interface: &Interface) -> Option<&Link> {
+        let mut links = self.port.iter().chain(&self.bridge);
+        links.find(|link| link.name == interface.name)
+    }
+}
+
+fn lower(rtnl: &Rtnl, link: &mut Link, mtu: u32) -> Result<(), Error> {
+    if link.mtu <= mtu {
+        return Ok(());
+    }
+    let change = LinkChange {
+        mtu: Some(mtu),
+        ..LinkChange::default()
+    };
+    let wish = format_args!("give {:?} the overlay's MTU {mtu}", link.name);
+    rtnl.change_link(link.index, &change)
+        .or_code(Code::KERNEL, wish)?;
+    link.mtu = mtu;
+    Ok(())
+}

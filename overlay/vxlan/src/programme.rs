@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The overlay programmed by this plugin itself.
+
+use cni::{Code, Error, OrCode, warn};
+use dataplane::{Dataplane, Guard, Origin, Report};
+use net::{Kind, Rtnl};
+use nft::Nft;
+use topology::Settings;
+
+use crate::attached::Carried;
+use crate::wished::Wished;
+
+/// How many of many similar things are named; the others are counted.
+const NAMED: usize = 20;
+
+/// The overlay's data plane on this node.
+pub(crate) fn dataplane<'a>(rtnl: &'a Rtnl, settings: &'a Settings) -> Dataplane<'a> {
+    Dataplane {
+        rtnl,
+        settings,
+        origin: Origin::Own,
+    }
+}
+
+/// Makes the kernel hold what is wished, and says what the overlay carries.
+pub(crate) fn programme(rtnl: &Rtnl, wished: &Wished) -> Result<Carried, Error> {
+    let Wished {
+        settings,
+        cluster,
+        complaints,
+    } = wished;
+    tell(complaints.iter().map(ToString::to_string));
+    let dataplane = dataplane(rtnl, settings);
+    let report = dataplane.reconcile(cluster);
+    tell(report.complaints.iter().map(ToString::to_string));
+    refusals(&report)?;
+    let wish = "programme the overlay";
+    let surroundings = dataplane.surroundings(cluster);
+    let bridges = surroundings.or_code(Code::TRY_AGAIN_LATER, wish)?.bridges;
+    let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
+    let mut guard = Guard {
+        nft: &mut nft,
+        settings,
+    };
+    guard
+        .ensure(cluster, &bridges)
+        .or_code(Code::FIREWALL, "guard the overlay")?;
+    carried(rtnl, &report)
+}
+
+/// What the devices of a report leave to pods.
+pub(crate) fn carried(rtnl: &Rtnl, report: &Report) -> Result<Carried, Error> {
+    let mtu = report.devices.iter().map(|device| device.mtu).min();
+    let mut underlays = Vec::new();
+    for device in &report.devices {
+        let link = rtnl.link_at(device.index);
+        let link = link.or_code(Code::KERNEL, "look up the overlay's device")?;
+        if let Some(Kind::Vxlan(vxlan)) = link.map(|link| link.kind) {
+            underlays.extend(vxlan.device);
+        }
+    }
+    let gone = || Error::new(Code::TRY_AGAIN_LATER, "the overlay's device is gone again");
+    Ok(Carried {
+        mtu: mtu.ok_or_else(gone)?,
+        underlays,
+    })
+}
+
+/// What could not be programmed, as one error.
+fn refusals(report: &Report) -> Result<(), Error> {
+    let Some(first) = report.errors.first() else {
+        return Ok(());
+    };
+    let more = match report.errors.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let msg = format!("cannot programme the overlay: {first}{more}");
+    Err(Error::new(Code::TRY_AGAIN_LATER, msg))
+}
+
+/// Says on stderr what no answer has room for.
+fn tell(sentences: impl ExactSizeIterator<Item = String>) {
+    let more = sentences.len().saturating_sub(NAMED);
+    sentences.take(NAMED).for_each(warn);
+    if more > 0 {
+        warn(format_args!("and {more} more of this kind"));
+    }
+}

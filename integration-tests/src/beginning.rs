@@ -93,6 +93,15 @@ impl Runner {
 }
 
 impl Place {
+    /// The addresses of `eth0` but the link-local ones, IPv4 first.
+    ///
+    /// # Panics
+    /// When there is no such interface.
+    pub fn all_addresses(&self) -> Vec<IpAddr> {
+        let networks = self.addresses("eth0");
+        networks.iter().map(|network| network.ip()).collect()
+    }
+
     /// The addresses of `eth0`, IPv4 and IPv6.
     ///
     /// # Panics

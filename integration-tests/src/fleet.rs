@@ -2,18 +2,18 @@
 //! A cluster: nodes, each with pod networks of its own, plugged into one switch together with a
 //! host that is no node and knows no pod's address.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 use serde_json::{Value, json};
 
 use crate::frame::Tap;
+use crate::member::{Member, host, networks, texts, underlay};
 use crate::network::Network;
 use crate::node::Node;
 use crate::outside::set_detection;
 use crate::place::Place;
 use crate::pod::Pod;
-use crate::runner::Runner;
 
 /// The interface to the underlay, in each host.
 const UPLINK: &str = "eth0";
@@ -21,8 +21,6 @@ const UPLINK: &str = "eth0";
 const BRIDGE: &str = "wire";
 /// The number of the outside host.
 const OUTSIDE: u8 = 1;
-/// A node's number on the underlay is its number in the cluster and this.
-const FIRST: u8 = 10;
 
 /// The address families of a cluster: those of its underlay and those of its pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +61,6 @@ pub struct Fleet {
     mtu: u32,
 }
 
-/// A node of a cluster. It is a [`Node`] with a runtime and a place in the list of nodes.
-#[derive(Debug)]
-pub struct Member {
-    /// The machine.
-    pub node: Node,
-    /// Its runtime, with Podwire's plugins.
-    pub runner: Runner,
-    /// Its name in the list of nodes.
-    pub name: String,
-    number: u8,
-    stack: Stack,
-}
-
 impl Fleet {
     /// The networks that hold all pods.
     pub const NETWORK: [&str; 2] = ["10.200.0.0/16", "fd00:200::/48"];
@@ -112,7 +97,7 @@ impl Fleet {
     pub fn add_member(&mut self) -> &Member {
         let number = u8::try_from(self.members.len() + 1).expect("a fleet is small");
         let node = Node::new();
-        self.plug(&node, FIRST + number);
+        self.plug(&node, host(number));
         for gateway in self.outside_addresses() {
             let all = if gateway.is_ipv4() {
                 "0.0.0.0/0"
@@ -121,13 +106,7 @@ impl Fleet {
             };
             node.add_route(all.parse().expect("a CIDR"), gateway);
         }
-        self.members.push(Member {
-            runner: Runner::new(&node),
-            node,
-            name: format!("n{number}"),
-            number,
-            stack: self.stack,
-        });
+        self.members.push(Member::new(node, number, self.stack));
         self.members.last().expect("one was added")
     }
 
@@ -178,15 +157,24 @@ impl Fleet {
         member.bridge().followed_by(vxlan).with_at(1, keys)
     }
 
+    /// Attaches a new pod on each member by its [`Fleet::conflist`] with `keys`.
+    ///
+    /// # Panics
+    /// When one of them can't be attached.
+    pub fn attach_each(&self, keys: &Value) -> Vec<Pod> {
+        let attach = |member: &Member| member.attach(&self.conflist(member, keys));
+        self.members.iter().map(attach).collect()
+    }
+
     /// Sees what is on the wire between the switch and one member.
     pub fn tap(&self, member: &Member) -> Tap {
-        Tap::new(&self.switch, &port(FIRST + member.number))
+        Tap::new(&self.switch, &port(member.host()))
     }
 
     /// Pulls a member's plug, or puts it in again.
     pub fn set_plugged(&self, member: &Member, plugged: bool) {
         let state = if plugged { "up" } else { "down" };
-        let port = port(FIRST + member.number);
+        let port = port(member.host());
         self.switch.ip(&format!("link set {port} {state}"));
     }
 
@@ -206,67 +194,6 @@ impl Fleet {
     }
 }
 
-impl Member {
-    /// Its underlay addresses, one for each family of the cluster, IPv4 first.
-    pub fn underlay(&self) -> Vec<IpAddr> {
-        underlay(self.stack, FIRST + self.number)
-    }
-
-    /// The networks of its pods, one for each family of the cluster, IPv4 first.
-    pub fn pod_cidrs(&self) -> Vec<IpNetwork> {
-        let number = self.number;
-        let cidrs = [
-            format!("10.200.{number}.0/24"),
-            format!("fd00:200:0:{number}::/64"),
-        ];
-        networks(self.stack, cidrs)
-    }
-
-    /// Its entry in a list of nodes.
-    pub fn entry(&self) -> Value {
-        let underlay: Vec<_> = self.underlay().iter().map(IpAddr::to_string).collect();
-        json!({"name": self.name, "underlay": underlay, "podCIDRs": texts(&self.pod_cidrs())})
-    }
-
-    /// The network of `bridge` alone, with gateway and masquerade.
-    pub fn bridge(&self) -> Network {
-        let cidrs = texts(&self.pod_cidrs());
-        let cidrs: Vec<_> = cidrs.iter().map(String::as_str).collect();
-        Network::of_bridge("pods", &cidrs, json!({"ipMasq": true}))
-    }
-
-    /// A new pod, attached to a network by `eth0`.
-    ///
-    /// # Panics
-    /// When it can't be attached.
-    pub fn attach(&self, network: &Network) -> Pod {
-        self.runner.attach(network, &self.node)
-    }
-}
-
 fn port(number: u8) -> String {
     format!("port{number}")
-}
-
-/// In both families the number is what one reads at the end.
-fn underlay(stack: Stack, number: u8) -> Vec<IpAddr> {
-    let last = u16::from(number / 10 % 10 * 16 + number % 10) + u16::from(number / 100) * 256;
-    let addresses = [
-        IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
-        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, last)),
-    ];
-    let mut addresses = Vec::from(addresses);
-    addresses.retain(|address| stack.has(*address));
-    addresses
-}
-
-fn networks(stack: Stack, texts: [String; 2]) -> Vec<IpNetwork> {
-    let networks = texts.map(|text| text.parse::<IpNetwork>().expect("a CIDR"));
-    let mut networks = Vec::from(networks);
-    networks.retain(|network| stack.has(network.ip()));
-    networks
-}
-
-fn texts(networks: &[IpNetwork]) -> Vec<String> {
-    networks.iter().map(IpNetwork::to_string).collect()
 }

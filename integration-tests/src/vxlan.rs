@@ -46,6 +46,8 @@ pub struct Datagram {
     pub source: IpAddr,
     /// The IP destination.
     pub destination: IpAddr,
+    /// The length in bytes of the whole IP packet.
+    pub length: usize,
     /// The time to live, or the hop limit.
     pub ttl: u8,
     /// The UDP source port.
@@ -71,6 +73,7 @@ impl Datagram {
         Some(Self {
             source,
             destination,
+            length: header + udp.len(),
             ttl,
             source_port: word(0),
             port: word(2),

@@ -11,9 +11,10 @@ use integration_tests::flannel::{self, Vtep};
 use integration_tests::vxlan::{self, Encapsulated};
 use integration_tests::{
     BRIEFLY, Conversation, Fleet, Member, PATIENCE, Place, Pod, Runner, Stack, Stream, Tap,
-    binaries, ping, ping_sized, seen,
+    binaries, ping, ping_unfragmented, seen,
 };
 use net::Mac;
+use nix::errno::Errno;
 use serde_json::json;
 
 const VNI: u32 = 7;
@@ -57,11 +58,6 @@ fn pods(fleet: &Fleet, keys: &serde_json::Value) -> Vec<Pod> {
     fleet.members.iter().map(attach).collect()
 }
 
-fn addresses(pod: &Place) -> Vec<IpAddr> {
-    let networks = pod.addresses("eth0");
-    networks.iter().map(|network| network.ip()).collect()
-}
-
 /// Lets a node track connections, as it does as soon as a rule asks for their state.
 fn track(node: &Place) {
     for hook in ["prerouting", "output"] {
@@ -84,7 +80,7 @@ fn pods_talk_across_an_overlay_made_by_hand() {
         let pods = pods(&fleet, &json!({"ipMasq": false}));
         fleet.members.iter().for_each(|member| track(&member.node));
         for (from, to) in [(0, 1), (1, 2), (2, 0)] {
-            let (own, other) = (addresses(&pods[from]), addresses(&pods[to]));
+            let (own, other) = (pods[from].all_addresses(), pods[to].all_addresses());
             assert_eq!(own.len(), fleet.network().len());
             for (own, other) in own.into_iter().zip(other) {
                 assert_eq!(seen(&pods[from], &pods[to], other), own, "{stack:?}");
@@ -123,7 +119,7 @@ fn the_underlay_shows_what_is_encapsulated() {
     let tap = fleet.tap(&fleet.members[1]);
     let [own, peer] = [0, 1].map(|index: usize| vteps(&fleet.members[index]));
     for (family, (own, peer)) in own.iter().zip(&peer).enumerate() {
-        let [from, to] = [&pods[0], &pods[1]].map(|pod| addresses(pod)[family]);
+        let [from, to] = [&pods[0], &pods[1]].map(|pod| pod.all_addresses()[family]);
         assert!(ping(&pods[0], to, PATIENCE));
         let request = tap.encapsulated(PATIENCE).unwrap();
         assert_eq!(request.inner, Some((from, to)));
@@ -141,12 +137,15 @@ fn the_underlay_shows_what_is_encapsulated() {
         assert_ne!(outer.checksum, 0);
         let reply = tap.encapsulated(PATIENCE).unwrap();
         assert_eq!(reply.inner, Some((to, from)));
-        let largest = if own.underlay.is_ipv4() {
-            1450 - 28
-        } else {
-            1430 - 48
-        };
-        assert!(ping_sized(&pods[0], to, largest, PATIENCE));
+        let largest = if own.underlay.is_ipv4() { 1450 } else { 1430 };
+        ping_unfragmented(&pods[0], to, largest, PATIENCE).unwrap();
+        assert_eq!(tap.encapsulated(PATIENCE).unwrap().outer.length, 1500);
+        let too_long = ping_unfragmented(&pods[0], to, largest + 1, PATIENCE).unwrap_err();
+        assert_eq!(
+            too_long.raw_os_error(),
+            Some(Errno::EMSGSIZE as i32),
+            "{too_long}"
+        );
         tap.all_encapsulated(BRIEFLY);
     }
 }
@@ -155,9 +154,9 @@ fn the_underlay_shows_what_is_encapsulated() {
 fn interruptions_are_seen_and_counted() {
     let fleet = Fleet::new(2, Stack::Dual);
     let pods = pods(&fleet, &json!({"ipMasq": false}));
-    for address in addresses(&pods[1]) {
+    for address in pods[1].all_addresses() {
         let conversation = Conversation::start(&pods[0], &pods[1], address, 80);
-        assert!(addresses(&pods[0]).contains(&conversation.seen().ip()));
+        assert!(pods[0].all_addresses().contains(&conversation.seen().ip()));
         let undisturbed = Stream::start(&pods[0], &pods[1], address, 81, PACE);
         assert!(conversation.wait_for(20, PATIENCE) && undisturbed.wait_for(20, PATIENCE));
         let tally = undisturbed.end();
@@ -187,7 +186,7 @@ fn forged_packets_reach_a_pod_of_a_node_without_a_filter() {
     let inside = ["10.200.77.2", "fd00:200:0:77::2"].map(|text| text.parse::<IpAddr>().unwrap());
     for ((vtep, pod), claimed) in vteps(&fleet.members[0])
         .iter()
-        .zip(addresses(&pods[0]))
+        .zip(pods[0].all_addresses())
         .zip(inside)
     {
         let received = pods[0].run(|| UdpSocket::bind((pod, 9))).unwrap();
@@ -210,7 +209,7 @@ fn forged_packets_reach_a_pod_of_a_node_without_a_filter() {
 }
 
 fn stranger_address(stranger: &Place, like: IpAddr) -> IpAddr {
-    let mut own = addresses(stranger).into_iter();
+    let mut own = stranger.all_addresses().into_iter();
     own.find(|address| address.is_ipv4() == like.is_ipv4())
         .expect("it has both families")
 }

@@ -2,6 +2,7 @@
 #
 # make demo                    pods attached before your eyes, in namespaces: no root, nothing installed
 # make test                    every test; installs and builds what they need, and says what
+# make bench                   what operations cost, and what the way between nodes carries
 # make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin
 # make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
 
@@ -28,7 +29,7 @@ FORBIDDEN := This machine forbids user namespaces to users (sysctl user.max_user
 endif
 endif
 
-.PHONY: demo test install build tools lint toolchain packages namespaces
+.PHONY: demo test bench install build tools lint toolchain packages namespaces
 
 demo: toolchain namespaces
 	cargo build --locked --workspace --bins
@@ -38,6 +39,12 @@ test: toolchain namespaces packages tools build
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
 	@echo "make test: everything passed"
+
+bench: toolchain namespaces build
+	.ci/packages iperf3
+	cargo bench --locked --package podwire-net --bench peers
+	cargo bench --locked --package podwire-dataplane --bench reconcile
+	cargo bench --locked --package integration-tests --bench path
 
 # Only the copying is root's, who seldom has a Rust toolchain; each executable comes by rename, so
 # that one which is running can be replaced.

@@ -34,7 +34,9 @@ const WAYS: [Way; 4] = [
     ("podwire, no source filter", |fleet, member| {
         fleet.conflist(member, &json!({"sourceFilter": false}))
     }),
-    ("podwire", |fleet, member| fleet.conflist(member, &json!({}))),
+    ("podwire", |fleet, member| {
+        fleet.conflist(member, &json!({}))
+    }),
 ];
 
 fn main() -> io::Result<()> {

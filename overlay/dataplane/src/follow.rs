@@ -7,9 +7,9 @@
 use net::{Address, Rtnl};
 use topology::{Change, Cluster, Family, Held, Op, Overlay, PROTOCOL, difference};
 
-use crate::device::{DeviceWish, Found};
+use crate::ground::Ground;
 use crate::peers::OnDevice;
-use crate::{Dataplane, Device, Error, Report, Underlay, reconcile};
+use crate::{Dataplane, Device, Error, Report, reconcile};
 
 /// What one family's changed peers need.
 struct Step {
@@ -63,16 +63,14 @@ fn step(
     after: &Overlay,
     addresses: &[(u32, Address)],
 ) -> Result<Option<Step>, Error> {
-    let underlay = Underlay::of(dataplane, after, addresses)?;
-    let wish = DeviceWish::new(dataplane, after, &underlay)?;
-    let Found::Fit(link, vxlan) = wish.classify(dataplane.rtnl.link(&wish.name)?)? else {
+    let Some(ground) = Ground::of(dataplane, after, addresses)? else {
         return Ok(None);
     };
-    let own = addresses.iter().filter(|(index, _)| *index == link.index);
-    let own: Vec<_> = own.map(|(_, address)| *address).collect();
-    if !wish.repairs(&link, &vxlan, &own).is_empty() {
-        return Ok(None);
-    }
+    let Ground {
+        underlay,
+        wish,
+        device: link,
+    } = ground;
     let (gone, come) = before.changed(after);
     let direct = underlay.direct(dataplane.settings);
     let peers = come.iter().map(|peer| peer.node.clone()).collect();

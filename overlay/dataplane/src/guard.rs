@@ -76,6 +76,20 @@ impl Guard<'_> {
         Ok(lacks)
     }
 
+    /// Whether the rules are there, and the peers among those that they know, by a look-up for each
+    /// peer of this cluster. Of what is beyond the wish only rules are seen.
+    ///
+    /// # Errors
+    /// When the kernel refuses to tell.
+    pub fn holds(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<bool, Error> {
+        let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
+        let bridges = names(bridges);
+        Ok(
+            overlay::holds(self.nft, &self.wish(cluster, &peers, &bridges))?
+                && masquerade::missing_shared(self.nft, OWNER, cluster.network())?.is_empty(),
+        )
+    }
+
     /// Takes all of it back; the networks' masquerade stays.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 mod apply;
 mod device;
 mod follow;
+mod ground;
 mod guard;
 mod peers;
 mod reconcile;
@@ -66,6 +67,16 @@ impl Dataplane<'_> {
     #[must_use]
     pub fn audit(&self, cluster: &Cluster) -> Report {
         reconcile::reconcile(self, cluster, reconcile::Mode::Audit)
+    }
+
+    /// Whether the kernel holds what the cluster wishes, by a look-up for each object: it costs as
+    /// much as this cluster has peers, whatever else the kernel holds. With some peers taken out of
+    /// a large cluster it is a spot check of that one. What is beyond the wish is not seen.
+    ///
+    /// # Errors
+    /// When the underlay is not there, or the kernel refuses to tell.
+    pub fn holds(&self, cluster: &Cluster) -> Result<bool, Error> {
+        ground::holds(self, cluster)
     }
 
     /// Makes the kernel, which holds what `before` wishes, hold what `after` does. Just the peers

@@ -60,6 +60,30 @@ impl OnDevice {
         }
     }
 
+    /// What there is of a wish, looked up object by object, and its routes: it costs as much as the
+    /// wish is long, whatever else the kernel holds.
+    pub(crate) fn look_up(rtnl: &Rtnl, wish: &Wish) -> Result<(Self, Vec<HeldRoute>), net::Error> {
+        let (mut routes, mut neighbours, mut fdb) = (Vec::new(), Vec::new(), Vec::new());
+        for route in &wish.routes {
+            let found = rtnl.route_entry(route.dst.network())?;
+            let found = found.filter(|found| found.route.table == Some(MAIN));
+            routes.extend(found.as_ref().map(held_route));
+        }
+        for neighbour in &wish.neighbours {
+            neighbours.extend(rtnl.neighbour(wish.device, neighbour.address)?);
+        }
+        for entry in &wish.fdb {
+            fdb.extend(rtnl.fdb_entry(wish.device, mac(entry.mac))?);
+        }
+        let found = Self {
+            unseen: false,
+            device: wish.device,
+            neighbours,
+            fdb,
+        };
+        Ok((found, routes))
+    }
+
     /// The dump, with routes, in the words of [`topology`].
     pub(crate) fn held(&self, routes: &[HeldRoute]) -> Held {
         let neighbour = |it: &Neighbour| HeldNeighbour {

@@ -67,6 +67,27 @@ impl Rtnl {
         let permanent = permanent_on(link, messages);
         Ok(permanent.filter_map(|message| decode(&message)).collect())
     }
+
+    /// The permanent entry of a VXLAN device's forwarding database for a MAC
+    /// address; of several the first. Equal to `bridge fdb get MAC dev DEV self`.
+    ///
+    /// # Errors
+    /// When there is no such link, or the kernel is older than 5.0.
+    pub fn fdb_entry(&self, link: u32, mac: Mac) -> Result<Option<FdbEntry>, Error> {
+        let mut request = NeighbourMessage::default();
+        request.header.family = AddressFamily::Bridge;
+        request.header.ifindex = link;
+        request.header.flags = NeighbourFlags::Own;
+        let address = NeighbourAttribute::LinkLayerAddress(mac.octets().to_vec());
+        request.attributes.push(address);
+        let found = self.get_neighbour(request).map_err(|cause| {
+            let link = self.describe(link);
+            cause.during(format!(
+                "cannot look up the forwarding entry {mac} of {link}"
+            ))
+        })?;
+        Ok(permanent_on(link, found).find_map(|message| decode(&message)))
+    }
 }
 
 /// The message that makes an entry, or names it.

@@ -8,8 +8,10 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
+use nix::errno::Errno;
 
 use crate::address::family;
+use crate::error::Cause;
 use crate::{Error, Mac, Rtnl};
 
 /// A permanent neighbour.
@@ -44,6 +46,37 @@ impl Rtnl {
             })?;
         let permanent = permanent_on(link, messages);
         Ok(permanent.filter_map(|message| decode(&message)).collect())
+    }
+
+    /// The permanent neighbour with this address on a link. Equal to `ip
+    /// neighbour get ADDRESS dev DEV`.
+    ///
+    /// # Errors
+    /// When there is no such link, or the kernel is older than 5.0.
+    pub fn neighbour(&self, link: u32, ip: IpAddr) -> Result<Option<Neighbour>, Error> {
+        let mut request = NeighbourMessage::default();
+        request.header.family = family(ip);
+        request.header.ifindex = link;
+        let destination = NeighbourAttribute::Destination(ip.into());
+        request.attributes.push(destination);
+        let found = self.get_neighbour(request).map_err(|cause| {
+            let link = self.describe(link);
+            cause.during(format!("cannot look up the neighbour {ip} on {link}"))
+        })?;
+        Ok(permanent_on(link, found)
+            .find_map(|message| decode(&message))
+            .filter(|neighbour| neighbour.ip == ip))
+    }
+
+    /// The one entry that a request names; empty where there is none.
+    pub(crate) fn get_neighbour(
+        &self,
+        request: NeighbourMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
+        match self.get(RouteNetlinkMessage::GetNeighbour(request)) {
+            Err(cause) if cause.errno() == Some(Errno::ENOENT) => Ok(Vec::new()),
+            found => found,
+        }
     }
 }
 

@@ -63,8 +63,14 @@ fn it_is_made_once_and_goes_without_a_networks_masquerade() {
             lacks.iter().any(|it| it.contains("192.0.2.2 and 1 more")),
             "{lacks:?}"
         );
+        assert!(!guard.holds(&cluster, &bridges()).unwrap());
         guard.ensure(&cluster, &bridges()).unwrap();
         assert_eq!(guard.missing(&cluster, &bridges()).unwrap(), [""; 0]);
+        assert!(guard.holds(&cluster, &bridges()).unwrap());
+        assert!(!guard.holds(&cluster, &[]).unwrap());
+        masquerade::unshare(guard.nft, "overlay").unwrap();
+        assert!(!guard.holds(&cluster, &bridges()).unwrap());
+        guard.ensure(&cluster, &bridges()).unwrap();
         let mut monitor = host.inside(Monitor::open).unwrap();
         guard.ensure(&cluster, &bridges()).unwrap();
         assert!(!monitor.drain().unwrap());

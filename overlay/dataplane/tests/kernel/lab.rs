@@ -178,6 +178,12 @@ impl Host {
         self.inside(|| self.dataplane(settings).audit(&cluster))
     }
 
+    pub(crate) fn holds(&self, nodes: &[Node], settings: &Settings) -> bool {
+        let cluster = self.cluster(nodes, settings);
+        let holds = self.inside(|| self.dataplane(settings).holds(&cluster));
+        holds.unwrap()
+    }
+
     pub(crate) fn follow(&self, before: &[Node], after: &[Node], settings: &Settings) -> Report {
         let [before, after] = [before, after].map(|nodes| self.cluster(nodes, settings));
         self.inside(|| self.dataplane(settings).follow(&before, &after))

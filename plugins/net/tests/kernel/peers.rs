@@ -115,8 +115,14 @@ fn what_is_listed_is_what_was_made() {
                 held(host, index),
                 (vec![route], vec![neighbour], vec![entry])
             );
+            let single = || {
+                let neighbour = host.neighbour(index, neighbour.ip).unwrap();
+                (neighbour, host.fdb_entry(index, entry.mac).unwrap())
+            };
+            assert_eq!(single(), (Some(neighbour), Some(entry)));
             apply(host, &undone(&made));
             assert_eq!(held(host, index), (vec![], vec![], vec![]));
+            assert_eq!(single(), (None, None));
         }
     });
 }
@@ -137,6 +143,7 @@ fn an_entry_that_says_more_than_where_shows_it() {
         };
         apply(host, &[Request::SetFdb(special)]);
         assert_eq!(host.fdb(index).unwrap(), [special]);
+        assert_eq!(host.fdb_entry(index, mac(9)).unwrap(), Some(special));
         // It is the only one for its MAC address, so this takes its place.
         apply(host, &[Request::SetFdb(plain)]);
         assert_eq!(host.fdb(index).unwrap(), [plain]);
@@ -161,6 +168,9 @@ fn the_lists_leave_out_other_links_and_what_the_kernel_found_itself() {
         let _ = socket.send_to(b"?", "192.0.2.77:9");
         assert_eq!(held(host, two), (vec![], vec![], vec![]));
         assert_eq!(held(host, below), (vec![], vec![], vec![]));
+        assert_eq!(host.neighbour(below, ip("192.0.2.77")).unwrap(), None);
+        assert!(host.neighbour(4711, ip("192.0.2.77")).is_err());
+        assert!(host.fdb_entry(4711, mac(9)).is_err());
         assert_eq!(host.neighbours(4711).unwrap(), []);
         assert_eq!(host.fdb(4711).unwrap(), []);
     });

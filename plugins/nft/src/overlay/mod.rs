@@ -106,6 +106,12 @@ pub fn update(nft: &mut Nft, came: &[IpAddr], went: &[IpAddr]) -> Result<bool, E
     Ok(held)
 }
 
+/// Whether the kernel holds the rules of `overlay` and its peers, without a look at others: what it
+/// costs does not grow with their number. So `overlay` may have some of the peers only.
+pub fn holds(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<bool, Error> {
+    Ok(plan::holds(nft, overlay)? && reserve::missing(nft, overlay.port)?.is_empty())
+}
+
 /// What of `overlay` the kernel does not hold, or holds beyond it, one sentence each.
 pub fn missing(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<Vec<String>, Error> {
     let mut lacks = Seen::read(nft)?.lacks(overlay);

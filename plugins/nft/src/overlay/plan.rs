@@ -155,6 +155,25 @@ pub(super) fn update(
     Ok(())
 }
 
+/// Whether all rules are right and these peers in their sets.
+pub(super) fn holds(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<bool, Error> {
+    let seen = Seen {
+        rules: nft.rules(TABLE, None)?,
+        peers: [BTreeSet::new(), BTreeSet::new()],
+    };
+    if seen.wrong(overlay).next().is_some() {
+        return Ok(false);
+    }
+    for protocol in Protocol::ALL {
+        for key in keys_of(overlay.peers, protocol) {
+            if nft.element(TABLE, vteps(protocol).name, &key)?.is_none() {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
 /// The keys of the peers' addresses of one protocol, each once.
 fn keys_of(peers: &[IpAddr], protocol: Protocol) -> BTreeSet<Vec<u8>> {
     let own = peers.iter().filter(|peer| Protocol::of(**peer) == protocol);

@@ -167,9 +167,14 @@ fn whatever_others_removed_is_told_and_made_again() {
         let mut batch = Batch::new();
         damage(&mut batch);
         nft.commit(&batch).unwrap();
-        assert_ne!(overlay::missing(&mut nft, &wish).unwrap(), none());
+        let missing = overlay::missing(&mut nft, &wish).unwrap();
+        assert_ne!(missing, none());
+        // Of what is beyond the wish it sees rules only.
+        let beyond = missing.iter().all(|it| it.ends_with("not of a known peer"));
+        assert_eq!(overlay::holds(&mut nft, &wish).unwrap(), beyond);
         overlay::ensure(&mut nft, &wish).unwrap();
         assert_eq!(overlay::missing(&mut nft, &wish).unwrap(), none());
+        assert!(overlay::holds(&mut nft, &wish).unwrap());
     }
 }
 

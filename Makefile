@@ -3,11 +3,13 @@
 # make demo                    pods attached before your eyes, in namespaces: no root, nothing installed
 # make test                    every test; installs and builds what they need, and says what
 # make bench                   what operations cost, and what the way between nodes carries
-# make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin
+# make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin, podwired into $(DESTDIR)/usr/local/bin
 # make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
 
 PLUGINS := bridge host-local loopback vxlan
-BIN_DIR := $(DESTDIR)/opt/cni/bin
+AGENT := podwired
+PLUGIN_DIR := $(DESTDIR)/opt/cni/bin
+AGENT_DIR := $(DESTDIR)/usr/local/bin
 
 # Static executables, whatever the host's libc; see docs/architecture.md.
 export CARGO_BUILD_TARGET ?= $(shell uname -m)-unknown-linux-musl
@@ -49,16 +51,17 @@ bench: toolchain namespaces build
 # Only the copying is root's, who seldom has a Rust toolchain; each executable comes by rename, so
 # that one which is running can be replaced.
 install: build
-	as_root=; mkdir -p $(BIN_DIR) 2>/dev/null && test -w $(BIN_DIR) || \
-	    test $$(id -u) = 0 || as_root=sudo; \
-	$$as_root mkdir -p $(BIN_DIR) && \
-	for plugin in $(PLUGINS); do \
-	    $$as_root install -m 755 $(BUILT)/$$plugin $(BIN_DIR)/.$$plugin.new && \
-	    $$as_root mv -f $(BIN_DIR)/.$$plugin.new $(BIN_DIR)/$$plugin || exit 1; \
+	as_root=; mkdir -p $(PLUGIN_DIR) $(AGENT_DIR) 2>/dev/null && \
+	    test -w $(PLUGIN_DIR) -a -w $(AGENT_DIR) || test $$(id -u) = 0 || as_root=sudo; \
+	$$as_root mkdir -p $(PLUGIN_DIR) $(AGENT_DIR) && \
+	for to in $(PLUGINS:%=$(PLUGIN_DIR)/%) $(AGENT_DIR)/$(AGENT); do \
+	    new=$${to%/*}/.$${to##*/}.new && \
+	    $$as_root install -m 755 $(BUILT)/$${to##*/} $$new && \
+	    $$as_root mv -f $$new $$to || exit 1; \
 	done
 
 build: toolchain
-	cargo build --locked --release --bins $(PLUGINS:%=--package %)
+	cargo build --locked --release --bins $(PLUGINS:%=--package %) --package $(AGENT)
 
 tools: $(TOOLS)/cnitool
 

@@ -10,9 +10,12 @@ use std::sync::OnceLock;
 use integration_tests::{Execution, binaries};
 
 const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "vxlan"];
+/// Where each kind of executables is installed, below DESTDIR.
+const PLUGIN_DIRECTORY: &str = "opt/cni/bin";
+const AGENT: &str = "usr/local/bin/podwired";
 
 /// Installs below a directory of this test executable's own, as a user does.
-fn make_install(below: &Path) -> PathBuf {
+fn make_install(below: &Path) {
     let mut make = Command::new("make");
     make.current_dir(binaries::workspace())
         .args(["--silent", "install"]);
@@ -27,13 +30,20 @@ fn make_install(below: &Path) -> PathBuf {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    below.join("opt/cni/bin")
 }
 
+/// The directory that stands for the root of the file system.
 fn installed() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    let fresh = || make_install(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed"));
-    DIRECTORY.get_or_init(fresh)
+    DIRECTORY.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
+        make_install(&directory);
+        directory
+    })
+}
+
+fn plugin(name: &str) -> PathBuf {
+    installed().join(PLUGIN_DIRECTORY).join(name)
 }
 
 /// Number of `SIZE` octets at an offset, least significant octet first.
@@ -81,9 +91,13 @@ fn is_static(file: &[u8]) -> bool {
 
 #[test]
 fn executables_are_static() {
-    for plugin in PLUGINS {
-        let file = fs::read(installed().join(plugin)).unwrap();
-        assert!(is_static(&file), "{plugin} is linked dynamically");
+    for path in PLUGINS
+        .map(plugin)
+        .into_iter()
+        .chain([installed().join(AGENT)])
+    {
+        let file = fs::read(&path).unwrap();
+        assert!(is_static(&file), "{} is linked dynamically", path.display());
     }
     let shell = fs::read("/bin/sh").unwrap();
     assert!(
@@ -92,34 +106,59 @@ fn executables_are_static() {
     );
 }
 
+/// The paths of all files below a directory, in order.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("the directory is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let files = paths.flat_map(|path| match path.is_dir() {
+        true => files(&path),
+        false => vec![path],
+    });
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    files
+}
+
 #[test]
 fn nothing_else_is_installed() {
-    let names = fs::read_dir(installed())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = names.collect();
-    names.sort();
-    assert_eq!(names, PLUGINS);
+    let mut expected = PLUGINS.map(plugin).to_vec();
+    expected.push(installed().join(AGENT));
+    assert_eq!(files(installed()), expected);
+}
+
+/// What a program prints that succeeds.
+fn finish(command: &mut Command) -> String {
+    let output = command.output().expect("it can be executed");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("it prints text")
 }
 
 #[test]
 fn executables_say_what_they_are_without_an_environment() {
-    for plugin in PLUGINS {
-        let outcome = Execution::new(installed().join(plugin))
-            .without("PATH")
-            .run_here();
+    for name in PLUGINS {
+        let outcome = Execution::new(plugin(name)).without("PATH").run_here();
         assert!(
             outcome.success() && outcome.stdout.is_empty(),
-            "{plugin}: {outcome}"
+            "{name}: {outcome}"
         );
-        assert!(outcome.stderr.contains(plugin), "{plugin}: {outcome}");
+        assert!(outcome.stderr.contains(name), "{name}: {outcome}");
     }
+    let outcome = finish(
+        Command::new(installed().join(AGENT))
+            .arg("--version")
+            .env_clear(),
+    );
+    assert_eq!(
+        outcome,
+        concat!("podwired ", env!("CARGO_PKG_VERSION"), "\n")
+    );
 }
 
 #[test]
 fn running_executables_can_be_replaced() {
     let directory = tempfile::tempdir().unwrap();
-    let bin = make_install(directory.path());
+    make_install(directory.path());
+    let bin = directory.path().join(PLUGIN_DIRECTORY);
     let mut plugin = Command::new(bin.join("host-local"))
         .env("CNI_COMMAND", "STATUS")
         .env("CNI_PATH", &bin)

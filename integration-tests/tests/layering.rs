@@ -7,7 +7,7 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
@@ -23,6 +23,15 @@ const ARROWS: [(&str, &[&str]); 9] = [
         "vxlan",
         &[
             "podwire-cni",
+            "podwire-dataplane",
+            "podwire-net",
+            "podwire-nft",
+            "podwire-topology",
+        ],
+    ),
+    (
+        "podwired",
+        &[
             "podwire-dataplane",
             "podwire-net",
             "podwire-nft",

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is to be done, and when. No clock of its own: the loop says what time it is.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// The least time between the ends of two looks, or of two readings.
+const PAUSE: Duration = Duration::from_millis(200);
+/// As much of the time may go into looks, or into readings: a fifth.
+const REST: u32 = 4;
+/// The first retry after an error, and the last one's distance.
+const RETRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// How much a look takes in; the later one takes in the earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    /// The ruleset.
+    Guard,
+    /// Devices, peers and the ruleset.
+    Everything,
+}
+
+/// Why a look is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The list of nodes changed.
+    List,
+    /// The kernel told of changes.
+    Notification,
+    /// It is time for one.
+    Audit,
+    /// The last one met errors.
+    Retry,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::List => "list",
+            Self::Notification => "notification",
+            Self::Audit => "audit",
+            Self::Retry => "retry",
+        })
+    }
+}
+
+/// A look that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) scope: Scope,
+    pub(crate) cause: Cause,
+}
+
+/// The loop's next steps.
+#[derive(Debug)]
+pub(crate) struct Agenda {
+    reading: Option<Instant>,
+    reading_rests_until: Instant,
+    look: Option<(Instant, Look)>,
+    looks_rest_until: Instant,
+    audit: Instant,
+    audit_interval: Duration,
+    retry_after: Duration,
+}
+
+impl Agenda {
+    /// The list is to be read at once; there is nothing to look for before that.
+    pub(crate) fn new(now: Instant, audit_interval: Duration) -> Self {
+        Self {
+            reading: Some(now),
+            reading_rests_until: now,
+            look: None,
+            looks_rest_until: now,
+            audit: now + audit_interval,
+            audit_interval,
+            retry_after: RETRIES.0,
+        }
+    }
+
+    /// When there is something to do next.
+    pub(crate) fn next(&self) -> Instant {
+        let look = self.look.map(|(when, _)| when);
+        let others = [self.reading, look].into_iter().flatten();
+        others.fold(self.audit, Instant::min)
+    }
+
+    /// The list is to be read, as soon as the last reading allows.
+    pub(crate) fn read_soon(&mut self, now: Instant) {
+        self.read_at(now.max(self.reading_rests_until));
+    }
+
+    /// The list is to be read at this time, if not earlier.
+    pub(crate) fn read_at(&mut self, when: Instant) {
+        self.reading = Some(self.reading.map_or(when, |reading| reading.min(when)));
+    }
+
+    /// Whether the list is to be read now. It counts as done.
+    pub(crate) fn take_reading(&mut self, now: Instant) -> bool {
+        self.reading.take_if(|when| *when <= now).is_some()
+    }
+
+    /// The list was read from `begun` to `now`.
+    pub(crate) fn has_read(&mut self, begun: Instant, now: Instant) {
+        self.reading_rests_until = now + rest(now - begun);
+    }
+
+    /// A look is to be taken, as soon as the last one allows.
+    pub(crate) fn look_soon(&mut self, now: Instant, look: Look) {
+        self.look_at(now.max(self.looks_rest_until), look);
+    }
+
+    fn look_at(&mut self, when: Instant, look: Look) {
+        self.look = Some(match self.look {
+            None => (when, look),
+            Some((earlier, other)) => {
+                let more = if other.scope < look.scope {
+                    look
+                } else {
+                    other
+                };
+                (earlier.min(when), more)
+            }
+        });
+    }
+
+    /// The look that is to be taken now. It counts as done.
+    pub(crate) fn take_look(&mut self, now: Instant) -> Option<Look> {
+        let due = self.look.take_if(|(when, _)| *when <= now);
+        if now < self.audit {
+            return due.map(|(_, look)| look);
+        }
+        self.look = None;
+        self.audit = now + self.audit_interval;
+        let audit = Look {
+            scope: Scope::Everything,
+            cause: Cause::Audit,
+        };
+        let other = due.map(|(_, look)| look);
+        Some(
+            other
+                .filter(|look| look.scope == audit.scope)
+                .unwrap_or(audit),
+        )
+    }
+
+    /// A look was taken from `begun` to `now`; after one with errors the next one comes by itself.
+    pub(crate) fn has_looked(&mut self, begun: Instant, now: Instant, scope: Scope, errors: bool) {
+        self.looks_rest_until = now + rest(now - begun);
+        if scope == Scope::Everything {
+            self.audit = now + self.audit_interval;
+        }
+        if !errors {
+            self.retry_after = RETRIES.0;
+            return;
+        }
+        let retry = Look {
+            scope: Scope::Everything,
+            cause: Cause::Retry,
+        };
+        self.look_at(self.looks_rest_until.max(now + self.retry_after), retry);
+        self.retry_after = (self.retry_after * 2).min(RETRIES.1);
+    }
+}
+
+fn rest(took: Duration) -> Duration {
+    PAUSE.max(took * REST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const MILLISECOND: Duration = Duration::from_millis(1);
+    const ALL: Look = Look {
+        scope: Scope::Everything,
+        cause: Cause::Notification,
+    };
+    const RULES: Look = Look {
+        scope: Scope::Guard,
+        cause: Cause::Notification,
+    };
+
+    fn agenda() -> (Agenda, Instant) {
+        let now = Instant::now();
+        let mut agenda = Agenda::new(now, MINUTE);
+        assert!(agenda.take_reading(now));
+        (agenda, now)
+    }
+
+    #[test]
+    fn the_list_is_read_first() {
+        let now = Instant::now();
+        let mut agenda = Agenda::new(now, MINUTE);
+        assert_eq!((agenda.next(), agenda.take_look(now)), (now, None));
+        assert!(agenda.take_reading(now) && !agenda.take_reading(now));
+    }
+
+    #[test]
+    fn the_first_look_comes_at_once_and_the_next_after_a_pause() {
+        let (mut agenda, now) = agenda();
+        agenda.look_soon(now, ALL);
+        assert_eq!(agenda.take_look(now), Some(ALL));
+        let done = now + MILLISECOND;
+        agenda.has_looked(now, done, Scope::Everything, false);
+        for _ in 0..1000 {
+            agenda.look_soon(done, ALL);
+        }
+        assert_eq!(agenda.take_look(done), None);
+        assert_eq!(agenda.next(), done + PAUSE);
+        assert_eq!(agenda.take_look(done + PAUSE), Some(ALL));
+        assert_eq!(agenda.take_look(done + PAUSE), None);
+    }
+
+    #[test]
+    fn long_looks_are_followed_by_longer_pauses() {
+        let (mut agenda, now) = agenda();
+        let done = now + Duration::from_secs(1);
+        agenda.has_looked(now, done, Scope::Everything, false);
+        agenda.look_soon(done, ALL);
+        assert_eq!(agenda.next(), done + Duration::from_secs(4));
+    }
+
+    #[test]
+    fn of_two_looks_the_one_that_takes_in_more_is_taken() {
+        let (mut agenda, now) = agenda();
+        for (first, second) in [(RULES, ALL), (ALL, RULES)] {
+            agenda.look_soon(now, first);
+            agenda.look_soon(now, second);
+            assert_eq!(agenda.take_look(now), Some(ALL));
+            assert_eq!(agenda.take_look(now), None);
+        }
+    }
+
+    #[test]
+    fn an_audit_comes_after_every_quiet_interval() {
+        let (mut agenda, now) = agenda();
+        assert_eq!(agenda.next(), now + MINUTE);
+        let audit = Look {
+            cause: Cause::Audit,
+            ..ALL
+        };
+        assert_eq!(agenda.take_look(now + MINUTE), Some(audit));
+        let later = now + MINUTE + MILLISECOND;
+        agenda.has_looked(now + MINUTE, later, Scope::Everything, false);
+        assert_eq!(agenda.next(), later + MINUTE);
+        agenda.has_looked(later, later + MINUTE / 2, Scope::Guard, false);
+        assert_eq!(
+            agenda.next(),
+            later + MINUTE,
+            "the ruleset is not everything"
+        );
+    }
+
+    #[test]
+    fn retries_come_ever_later_until_one_succeeds() {
+        let (mut agenda, mut now) = agenda();
+        let mut distances = Vec::new();
+        for _ in 0..10 {
+            agenda.has_looked(now, now, Scope::Everything, true);
+            distances.push((agenda.next() - now).as_millis());
+            now = agenda.next();
+            let retry = Look {
+                cause: Cause::Retry,
+                ..ALL
+            };
+            assert_eq!(agenda.take_look(now), Some(retry));
+        }
+        let expected = [
+            200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000,
+        ];
+        assert_eq!(distances, expected);
+        agenda.has_looked(now, now, Scope::Everything, false);
+        agenda.has_looked(now, now, Scope::Everything, true);
+        assert_eq!(agenda.next(), now + RETRIES.0);
+    }
+
+    #[test]
+    fn a_list_that_changes_all_the_time_is_read_now_and_then() {
+        let (mut agenda, now) = agenda();
+        let done = now + MILLISECOND;
+        agenda.has_read(now, done);
+        agenda.read_soon(done);
+        agenda.read_at(done + MINUTE);
+        assert_eq!(agenda.next(), done + PAUSE);
+        assert!(!agenda.take_reading(done) && agenda.take_reading(done + PAUSE));
+    }
+}

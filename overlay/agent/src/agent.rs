@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The loop: what has changed, what has to be done about it, and when.
+//!
+//! It is level-triggered. Whatever is heard of only makes a reading of the list or a look at the
+//! kernel due; what is then found there decides what is done.
+
+use std::time::Instant;
+
+use tokio::time::sleep_until;
+use topology::State;
+use tracing::{info, warn};
+
+use crate::agenda::{Agenda, Cause, Look, Scope};
+use crate::belief::{Belief, Doubt, Verdict};
+use crate::believed::{Believed, Changes, Unusable};
+use crate::cli::origin;
+use crate::journal::{Repairs, Saying, Troubles};
+use crate::kernel::{Heard, Kernel};
+use crate::overlay::NodeOverlay;
+use crate::publication::Publication;
+use crate::signals::{Order, Signals};
+use crate::source::Source;
+use crate::standing::{Outcome, Standing};
+
+/// The agent of one node.
+#[derive(Debug)]
+pub(crate) struct Agent<S> {
+    source: S,
+    overlay: NodeOverlay,
+    agenda: Agenda,
+    belief: Belief,
+    standing: Standing,
+    publication: Publication,
+    journal: Journal,
+}
+
+/// What has been said in the log.
+#[derive(Debug)]
+struct Journal {
+    begun: Instant,
+    list: Troubles,
+    complaints: Troubles,
+    kernel: Troubles,
+    foreign: Troubles,
+    repairs: Repairs,
+    converged: bool,
+}
+
+/// Why the loop goes on.
+#[derive(Debug)]
+enum Wake {
+    Ordered(Order),
+    ListChanged,
+    Told(Heard),
+    Due,
+}
+
+impl<S: Source> Agent<S> {
+    pub(crate) fn new(
+        source: S,
+        overlay: NodeOverlay,
+        agenda: Agenda,
+        belief: Belief,
+        publication: Publication,
+    ) -> Self {
+        Self {
+            source,
+            overlay,
+            agenda,
+            belief,
+            standing: Standing::default(),
+            publication,
+            journal: Journal {
+                begun: Instant::now(),
+                list: Troubles::grave("the list of nodes"),
+                complaints: Troubles::slight("entries of the list"),
+                kernel: Troubles::grave("the overlay"),
+                foreign: Troubles::slight("other programs' routes"),
+                repairs: Repairs::default(),
+                converged: false,
+            },
+        }
+    }
+
+    /// Works until it is ordered to end.
+    pub(crate) async fn run(mut self, mut kernel: Kernel, mut signals: Signals) {
+        loop {
+            let wake = tokio::select! {
+                order = signals.next() => Wake::Ordered(order),
+                () = self.source.changed() => Wake::ListChanged,
+                heard = kernel.hear(self.overlay.devices()) => Wake::Told(heard),
+                () = sleep_until(self.agenda.next().into()) => Wake::Due,
+            };
+            match wake {
+                Wake::Ordered(Order::End) => return,
+                Wake::Ordered(Order::Read) | Wake::ListChanged => {
+                    self.agenda.read_soon(Instant::now());
+                }
+                Wake::Told(heard) => self.consider(heard),
+                Wake::Due => {}
+            }
+            if self.agenda.take_reading(Instant::now()) {
+                self.read().await;
+            }
+            if let Some(look) = self.agenda.take_look(Instant::now()) {
+                self.look(look);
+                kernel.watch_sysctls(self.overlay.device_names());
+            }
+        }
+    }
+
+    /// Decides how much has to be looked at after the kernel told of changes.
+    fn consider(&mut self, heard: Heard) {
+        if self.overlay.believed().is_none() {
+            // Who this node is may depend on its addresses.
+            if heard.host {
+                self.agenda.read_soon(Instant::now());
+            }
+            return;
+        }
+        let mut scope = heard.ruleset.then_some(Scope::Guard);
+        if heard.overlay {
+            scope = Some(Scope::Everything);
+        } else if heard.host {
+            scope = scope.max(self.overlay.disturbed());
+        }
+        if let Some(scope) = scope {
+            let cause = Cause::Notification;
+            self.agenda.look_soon(Instant::now(), Look { scope, cause });
+        }
+    }
+
+    /// Reads the list, and believes it or not.
+    async fn read(&mut self) {
+        let begun = Instant::now();
+        let answer = self.source.read().await.map_err(Unusable::from);
+        let answer = answer.and_then(|list| self.overlay.consider(list));
+        let now = Instant::now();
+        match self.belief.weigh(now, self.doubt(&answer)) {
+            Verdict::Believe => self.conclude(answer),
+            Verdict::AskAgain(when) => self.agenda.read_at(when),
+        }
+        self.agenda.has_read(begun, now);
+    }
+
+    fn doubt(&self, answer: &Result<Believed, Unusable>) -> Option<Doubt> {
+        let Ok(list) = answer else {
+            return Some(Doubt::Unusable);
+        };
+        let peers = match self.overlay.believed() {
+            Some(believed) => believed.cluster.peers().len(),
+            None => self
+                .publication
+                .last()
+                .map_or(0, |state| state.peers_wished),
+        };
+        (peers > 0 && list.cluster.peers().is_empty()).then_some(Doubt::NoPeers)
+    }
+
+    /// Takes what the source says for what it means.
+    fn conclude(&mut self, answer: Result<Believed, Unusable>) {
+        match answer {
+            Ok(list) => {
+                self.journal.list.are([]);
+                let complaints = list.complaints.iter().map(ToString::to_string);
+                self.journal.complaints.are(complaints);
+                self.adopt(list);
+            }
+            Err(error) => self.journal.list.are([error.to_string()]),
+        }
+        self.publish();
+    }
+
+    /// Has the kernel follow a list.
+    fn adopt(&mut self, list: Believed) {
+        let Some(before) = self.overlay.believed() else {
+            self.remove_other(&list);
+            self.overlay.believe(list);
+            return self.look_for(Cause::List);
+        };
+        if (&before.cluster, &before.settings) == (&list.cluster, &list.settings) {
+            return;
+        }
+        let changes = Changes::between(&before.cluster, &list.cluster);
+        let Changes {
+            came,
+            went,
+            changed,
+        } = changes;
+        info!(came, went, changed, "the list of nodes changed");
+        self.overlay.believe(list);
+        self.look_for(Cause::List);
+    }
+
+    fn look_for(&mut self, cause: Cause) {
+        let scope = Scope::Everything;
+        self.agenda.look_soon(Instant::now(), Look { scope, cause });
+    }
+
+    /// Removes what an earlier run made with another VNI, or with flannel's device.
+    fn remove_other(&self, list: &Believed) {
+        let Some(State {
+            settings,
+            takes_over,
+            ..
+        }) = self.publication.last()
+        else {
+            return;
+        };
+        let now = (list.settings.vni, self.overlay.wishes().takes_over());
+        if (settings.vni, *takes_over) == now {
+            return;
+        }
+        info!(
+            vni = settings.vni.get(),
+            takes_over, "removing the overlay of other settings"
+        );
+        for error in self.overlay.remove(settings, origin(*takes_over)) {
+            warn!("{error}");
+        }
+    }
+
+    /// Looks at the kernel, makes right what is not, and says so.
+    fn look(&mut self, look: Look) {
+        let begun = Instant::now();
+        let outcome = self.overlay.look(look.scope);
+        let now = Instant::now();
+        self.agenda
+            .has_looked(begun, now, look.scope, outcome.failed());
+        let Some(believed) = self.overlay.believed() else {
+            return;
+        };
+        self.standing.note(&believed.cluster, &outcome);
+        self.journal.tell(look.cause, &outcome, &self.standing, now);
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let troubles = [&self.journal.kernel, &self.journal.list];
+        let sentences: Vec<_> = troubles
+            .into_iter()
+            .filter_map(|it| it.sentence())
+            .collect();
+        let last_error = (!sentences.is_empty()).then(|| sentences.join("; "));
+        self.publication
+            .publish(&self.overlay, &self.standing, last_error);
+    }
+}
+
+impl Journal {
+    /// Says what a look found and did.
+    fn tell(&mut self, cause: Cause, outcome: &Outcome, standing: &Standing, now: Instant) {
+        self.kernel.are(standing.errors().cloned());
+        if let Some(report) = &outcome.report {
+            self.foreign
+                .are(report.complaints.iter().map(ToString::to_string));
+        }
+        if standing.converged() && !self.converged {
+            self.converged = true;
+            let seconds = (now - self.begun).as_secs_f64();
+            info!(
+                peers = standing.programmed,
+                seconds, "the overlay is usable"
+            );
+            return;
+        }
+        match outcome.operations() {
+            Some(operations) if cause == Cause::List => {
+                info!(operations, "programmed the list");
+            }
+            Some(operations) => self.repaired(cause, &operations, now),
+            None => {
+                if let Some(repairs) = self.repairs.rest(now) {
+                    info!(repairs, "nobody undoes repairs any more");
+                }
+            }
+        }
+    }
+
+    fn repaired(&mut self, cause: Cause, operations: &str, now: Instant) {
+        match self.repairs.note(now) {
+            Saying::Repair => info!(%cause, operations, "repaired the overlay"),
+            Saying::Quarrel => warn!(
+                operations,
+                "another program keeps undoing repairs; they go on, and are not told one by one"
+            ),
+            Saying::Nothing => {}
+        }
+    }
+}

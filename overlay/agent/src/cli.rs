@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command line.
+
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dataplane::Origin;
+use ipnetwork::IpNetwork;
+use topology::{Settings, Vni};
+
+/// Keeps this node's part of the VXLAN overlay between pods equal to a list of nodes.
+#[derive(Debug, Parser)]
+#[command(name = "podwired", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Programs the overlay and repairs it until SIGTERM; the overlay stays then.
+    Run(Run),
+    /// Says how the overlay is; exit status 0 when pods can use it.
+    Status(Status),
+    /// Removes the overlay from this node.
+    Cleanup(Cleanup),
+}
+
+/// Where the state file is when nobody says otherwise; the `vxlan` plugin looks there, too.
+pub(crate) const STATE: &str = "/run/podwire/overlay.json";
+
+#[derive(Args, Debug)]
+pub(crate) struct StateOption {
+    /// The state file. The agent's lock, podwired.lock, is in its directory
+    #[arg(long, value_name = "FILE", default_value = STATE)]
+    pub(crate) state: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The file that lists the nodes; it is watched
+    #[arg(long, value_name = "FILE")]
+    pub(crate) nodes: PathBuf,
+    /// This node's name in the list [default: that of the entry with an address of this node,
+    /// else the host name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    #[command(flatten)]
+    pub(crate) overlay: Overlay,
+    /// The MTU of the underlay, when it is less than that of its link
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) mtu: Option<NonZeroU32>,
+    /// The UDP port of encapsulated packets
+    #[arg(long, value_name = "NUMBER", default_value_t = Settings::default().port)]
+    pub(crate) port: NonZeroU16,
+    /// The link that encapsulated packets leave by [default: the one with this node's underlay
+    /// address]
+    #[arg(long, value_name = "LINK")]
+    pub(crate) underlay: Option<String>,
+    /// Send to peers in the node's own subnet without encapsulation
+    #[arg(long)]
+    pub(crate) direct_routing: bool,
+    /// Take encapsulated packets from anybody, not only from known peers
+    #[arg(long)]
+    pub(crate) no_source_filter: bool,
+    #[command(flatten)]
+    pub(crate) state: StateOption,
+    /// Write this conflist once the overlay is usable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) conflist: Option<PathBuf>,
+    /// A conflist whose gaps are filled [default: bridge with host-local, and vxlan]
+    #[arg(long, value_name = "FILE", requires = "conflist")]
+    pub(crate) conflist_template: Option<PathBuf>,
+    /// Look at everything at least this often, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(crate) audit_interval: NonZeroU64,
+    /// Believe a list without any peer, where there were some, when it says the same after so
+    /// many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "3")]
+    pub(crate) confirm_after: NonZeroU64,
+    /// How to write the log, which goes to stderr
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// What to log: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: tracing::Level,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) state: StateOption,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Cleanup {
+    #[command(flatten)]
+    pub(crate) state: StateOption,
+    #[command(flatten)]
+    pub(crate) overlay: Overlay,
+    /// Remove this conflist, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) conflist: Option<PathBuf>,
+}
+
+/// Which overlay it is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Overlay {
+    /// A network that holds all nodes' pods; several with the option repeated [default: what the
+    /// list says]
+    #[arg(long, value_name = "CIDR", value_parser = cidr)]
+    pub(crate) network: Vec<IpNetwork>,
+    /// The VXLAN network identifier [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) vni: Option<Vni>,
+    /// Use flannel's device, and make its routes ours
+    #[arg(long)]
+    pub(crate) take_over_flannel: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line of text with keys and values
+    Text,
+    /// A JSON object on a line
+    Json,
+}
+
+impl Run {
+    /// The settings as far as the command line has them: the list may add the network.
+    pub(crate) fn settings(&self) -> Settings {
+        let default = Settings::default();
+        Settings {
+            network: self.overlay.network.clone(),
+            vni: self.overlay.vni.unwrap_or(default.vni),
+            port: self.port,
+            mtu: self.mtu,
+            underlay: self.underlay.clone(),
+            direct_routing: self.direct_routing,
+            source_filter: !self.no_source_filter,
+        }
+    }
+}
+
+impl Overlay {
+    pub(crate) fn origin(&self) -> Origin {
+        origin(self.take_over_flannel)
+    }
+}
+
+pub(crate) fn origin(takes_over: bool) -> Origin {
+    if takes_over {
+        Origin::Flannel
+    } else {
+        Origin::Own
+    }
+}
+
+/// A network as a configuration writes it.
+fn cidr(text: &str) -> Result<IpNetwork, serde_json::Error> {
+    let settings: Settings = serde_json::from_value(serde_json::json!({ "network": [text] }))?;
+    Ok(settings.network[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(words: &str) -> Result<Run, String> {
+        let words = ["podwired", "run"].into_iter().chain(words.split(' '));
+        match Cli::try_parse_from(words) {
+            Ok(Cli {
+                command: Command::Run(run),
+            }) => Ok(run),
+            Ok(_) => unreachable!("the words say run"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_settings() {
+        let run = parse("--nodes /etc/podwire/nodes.json").unwrap();
+        assert_eq!(run.settings(), Settings::default());
+        assert_eq!(run.overlay.origin(), Origin::Own);
+        assert_eq!(run.state.state, PathBuf::from(STATE));
+    }
+
+    #[test]
+    fn every_setting_has_its_option() {
+        let run = parse(
+            "--nodes n --network 10.200.0.1/16 --network fd00::/48 --vni 7 --port 4789 --mtu 1400 \
+             --underlay eth1 --direct-routing --no-source-filter --take-over-flannel",
+        )
+        .unwrap();
+        let json = r#"{"network": ["10.200.0.0/16", "fd00::/48"], "vni": 7, "port": 4789,
+            "mtu": 1400, "underlay": "eth1", "directRouting": true, "sourceFilter": false}"#;
+        let settings: Settings = serde_json::from_str(json).unwrap();
+        assert_eq!(run.settings(), settings);
+        assert_eq!(run.overlay.origin(), Origin::Flannel);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        for (words, expected) in [
+            ("--network 10.0.0.0/16", "--nodes"),
+            ("--nodes n --network 10.0.0.0", "10.0.0.0"),
+            ("--nodes n --vni 16777216", "16777216"),
+            ("--nodes n --port 65536", "65536"),
+            ("--nodes n --port 0", "--port"),
+            ("--nodes n --audit-interval 0", "--audit-interval"),
+            ("--nodes n --conflist-template t", "--conflist"),
+            ("--nodes n --log-level loud", "loud"),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert!(error.contains(expected), "{words}: {error}");
+        }
+    }
+}

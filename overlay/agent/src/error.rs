@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Why a command ends without having done its work.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{conflist, kernel, lock};
+
+/// What is said to whoever gave the command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
+    #[error(transparent)]
+    Network(#[from] net::Error),
+    #[error(transparent)]
+    Ruleset(#[from] nft::Error),
+    #[error(transparent)]
+    Conflist(#[from] conflist::Error),
+    #[error("no state in {}: {error}; {}", path.display(), agent_runs(*agent))]
+    State {
+        path: PathBuf,
+        error: String,
+        /// Whether the agent runs.
+        agent: bool,
+    },
+    #[error("cannot remove {}: {error}", path.display())]
+    Remove { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+fn agent_runs(runs: bool) -> &'static str {
+    if runs {
+        "podwired runs, and has not written it yet"
+    } else {
+        "podwired does not run"
+    }
+}

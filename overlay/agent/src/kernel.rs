@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the kernel tells of changes, reduced to what matters to the overlay: a pod's veth that
+//! comes or goes matters to nobody here.
+
+use std::io;
+
+use net::Event;
+use nix::sys::inotify::AddWatchFlags;
+use topology::PROTOCOL;
+
+use crate::readable::Readable;
+use crate::watches::Watches;
+
+/// Subscriptions to the changes of this network namespace.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    network: Readable<net::Monitor>,
+    ruleset: Readable<nft::Monitor>,
+    sysctls: Watches,
+}
+
+/// Of what the kernel told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// The overlay's own devices, their settings, or its routes.
+    pub(crate) overlay: bool,
+    /// Other links or addresses of the host.
+    pub(crate) host: bool,
+    /// Podwire's tables.
+    pub(crate) ruleset: bool,
+}
+
+/// Why changes cannot be heard of.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Network(#[from] net::Error),
+    #[error(transparent)]
+    Ruleset(#[from] nft::Error),
+    #[error("cannot wait for notifications of the kernel: {0}")]
+    Wait(#[from] io::Error),
+}
+
+impl Kernel {
+    pub(crate) fn subscribe() -> Result<Self, Error> {
+        Ok(Self {
+            network: Readable::new(net::Monitor::open()?)?,
+            ruleset: Readable::new(nft::Monitor::open()?)?,
+            sysctls: Watches::new()?,
+        })
+    }
+
+    /// Hears of sysctls of the devices with these names, as they are now: nothing but the files
+    /// under `/proc/sys` tells that somebody wrote there. Where `/proc` is another one than the
+    /// writer's, an audit finds it.
+    pub(crate) fn watch_sysctls<'a>(&mut self, devices: impl Iterator<Item = &'a str>) {
+        let directories = devices.flat_map(|name| {
+            ["ipv4", "ipv6"].map(|family| format!("/proc/sys/net/{family}/conf/{name}"))
+        });
+        self.sysctls
+            .watch(directories.map(|path| (path, AddWatchFlags::IN_MODIFY)));
+    }
+
+    /// Waits until the kernel tells something. `devices` are the indices of the overlay's own.
+    /// It may be given up at any time and asked again.
+    pub(crate) async fn hear(&mut self, devices: &[u32]) -> Heard {
+        tokio::select! {
+            heard = self.network.drained(|monitor| drain(monitor, devices)) => heard,
+            told = self.ruleset.drained(nft::Monitor::drain) => Heard {
+                // What cannot be read may have been anything.
+                ruleset: told.unwrap_or(true),
+                ..Heard::default()
+            },
+            told = self.sysctls.told(|_| true) => Heard {
+                overlay: told,
+                ..Heard::default()
+            },
+        }
+    }
+}
+
+fn drain(monitor: &mut net::Monitor, devices: &[u32]) -> Heard {
+    let mut host = false;
+    let events = monitor.drain_where(|event| match event {
+        Event::Link(index) | Event::Address(index) => {
+            let own = devices.contains(&index);
+            host |= !own;
+            own
+        }
+        Event::Neighbour(index) => devices.contains(&index),
+        Event::Route(protocol) => protocol == PROTOCOL,
+    });
+    Heard {
+        overlay: !events.is_empty(),
+        host,
+        ruleset: false,
+    }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The overlay of this node: what is believed of the cluster, and its programming.
+
+use std::net::IpAddr;
+
+use dataplane::{Dataplane, Guard, Origin, Surroundings};
+use net::Rtnl;
+use nft::Nft;
+use topology::{Cluster, Family, Identity, Node, NodeList, Settings};
+
+use crate::agenda::Scope;
+use crate::believed::{Believed, Unusable};
+use crate::standing::Outcome;
+
+/// What the operator says of this node and its overlay.
+#[derive(Clone, Debug)]
+pub(crate) struct Wishes {
+    /// The settings, without a network where the list is to say it.
+    pub(crate) settings: Settings,
+    /// Whose device it is.
+    pub(crate) origin: Origin,
+    /// This node's name.
+    pub(crate) node: Option<String>,
+    /// What this node goes by else.
+    pub(crate) hostname: String,
+}
+
+impl Wishes {
+    pub(crate) fn takes_over(&self) -> bool {
+        self.origin == Origin::Flannel
+    }
+}
+
+/// The overlay of this node.
+#[derive(Debug)]
+pub(crate) struct NodeOverlay {
+    rtnl: Rtnl,
+    nft: Nft,
+    wishes: Wishes,
+    believed: Option<Believed>,
+    /// As they were when the kernel was last made to agree with them.
+    surroundings: Option<Surroundings>,
+    /// The indices of the devices.
+    devices: Vec<u32>,
+    device_names: Vec<String>,
+}
+
+impl NodeOverlay {
+    pub(crate) fn new(rtnl: Rtnl, nft: Nft, wishes: Wishes) -> Self {
+        Self {
+            rtnl,
+            nft,
+            wishes,
+            believed: None,
+            surroundings: None,
+            devices: Vec::new(),
+            device_names: Vec::new(),
+        }
+    }
+
+    pub(crate) fn wishes(&self) -> &Wishes {
+        &self.wishes
+    }
+
+    /// The last list that was believed.
+    pub(crate) fn believed(&self) -> Option<&Believed> {
+        self.believed.as_ref()
+    }
+
+    /// The indices of its devices, as far as they are there.
+    pub(crate) fn devices(&self) -> &[u32] {
+        &self.devices
+    }
+
+    /// The names of its devices, as far as they are there.
+    pub(crate) fn device_names(&self) -> impl Iterator<Item = &str> {
+        self.device_names.iter().map(String::as_str)
+    }
+
+    /// Takes a list for what this node sees in it.
+    pub(crate) fn consider(&self, list: NodeList) -> Result<Believed, Unusable> {
+        let mut settings = self.wishes.settings.clone();
+        if settings.network.is_empty() {
+            settings.network = list.network;
+        }
+        let name = self.name_in(&list.nodes)?;
+        let last = self.believed.as_ref().map(|believed| &believed.cluster);
+        let (cluster, complaints) = match last.filter(|cluster| cluster.own() == name) {
+            Some(cluster) => cluster.updated(list.nodes, &settings)?,
+            None => Cluster::new(&name, list.nodes, &settings)?,
+        };
+        Ok(Believed {
+            settings,
+            cluster,
+            complaints,
+        })
+    }
+
+    /// This node's name, which stays what it was as long as the list has it: a node whose address
+    /// changes is the same one.
+    fn name_in(&self, nodes: &[Node]) -> Result<String, Unusable> {
+        let listed = |name: &&str| nodes.iter().any(|node| node.name == **name);
+        let last = self
+            .believed
+            .as_ref()
+            .map(|believed| believed.cluster.own());
+        if let Some(name) = last.filter(listed) {
+            return Ok(name.to_owned());
+        }
+        let addresses = self.rtnl.all_addresses()?;
+        let addresses: Vec<IpAddr> = addresses.iter().map(|(_, it)| it.network.ip()).collect();
+        let identity = Identity {
+            named: self.wishes.node.as_deref(),
+            addresses: &addresses,
+            hostname: &self.wishes.hostname,
+        };
+        Ok(identity.among(nodes)?)
+    }
+
+    /// Believes a list from now on, and gives back the one that was believed.
+    pub(crate) fn believe(&mut self, list: Believed) -> Option<Believed> {
+        self.believed.replace(list)
+    }
+
+    /// Looks at the kernel and makes right what is not. Nothing happens before a list is believed.
+    pub(crate) fn look(&mut self, scope: Scope) -> Outcome {
+        let Some(believed) = &self.believed else {
+            return Outcome::default();
+        };
+        let dataplane = dataplane(&self.rtnl, &believed.settings, self.wishes.origin);
+        let mut outcome = Outcome::default();
+        let surroundings = dataplane.surroundings(&believed.cluster);
+        // The guard comes first: no stranger's packet finds the device without it.
+        let mended = surroundings.as_ref().map_err(ToString::to_string);
+        let mended = mended.and_then(|surroundings| {
+            let mut guard = Guard {
+                nft: &mut self.nft,
+                settings: &believed.settings,
+            };
+            let mended = mend(&mut guard, &believed.cluster, &surroundings.bridges);
+            mended.map_err(|error| error.to_string())
+        });
+        match mended {
+            Ok(rules) => outcome.rules = rules,
+            Err(error) => outcome.rules_error = Some(error),
+        }
+        self.surroundings = surroundings.ok();
+        if scope == Scope::Everything {
+            let report = dataplane.reconcile(&believed.cluster);
+            let devices = report.devices.iter();
+            (self.devices, self.device_names) = devices
+                .map(|device| (device.index, device.name.clone()))
+                .unzip();
+            outcome.report = Some(report);
+        }
+        outcome
+    }
+
+    /// How much has to be looked at because something of the host is not as it was.
+    pub(crate) fn disturbed(&self) -> Option<Scope> {
+        let believed = self.believed.as_ref()?;
+        let dataplane = dataplane(&self.rtnl, &believed.settings, self.wishes.origin);
+        let now = dataplane.surroundings(&believed.cluster).ok();
+        match (&self.surroundings, &now) {
+            (Some(before), Some(now)) if before == now => None,
+            (Some(before), Some(now))
+                if (&before.underlays, &before.lacking) == (&now.underlays, &now.lacking) =>
+            {
+                Some(Scope::Guard)
+            }
+            _ => Some(Scope::Everything),
+        }
+    }
+
+    /// Removes an overlay that an earlier run with other settings made.
+    pub(crate) fn remove(&self, settings: &Settings, origin: Origin) -> Vec<String> {
+        let report = dataplane(&self.rtnl, settings, origin).remove();
+        report.errors.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Makes the ruleset right, and says what was missing in it.
+fn mend(
+    guard: &mut Guard<'_>,
+    cluster: &Cluster,
+    bridges: &[String],
+) -> Result<Vec<String>, nft::Error> {
+    let missing = guard.missing(cluster, bridges)?;
+    if !missing.is_empty() {
+        guard.ensure(cluster, bridges)?;
+    }
+    Ok(missing)
+}
+
+fn dataplane<'a>(rtnl: &'a Rtnl, settings: &'a Settings, origin: Origin) -> Dataplane<'a> {
+    Dataplane {
+        rtnl,
+        settings,
+        origin,
+    }
+}
+
+/// The names of the devices that a cluster's overlays have on this node.
+pub(crate) fn device_names(cluster: &Cluster, settings: &Settings, origin: Origin) -> Vec<String> {
+    let name = |family: Family| {
+        let vni = settings.vni;
+        let flannels = match origin {
+            Origin::Flannel => vni.flannel_device_name(family),
+            Origin::Own => None,
+        };
+        flannels.unwrap_or_else(|| vni.device_name(family))
+    };
+    let overlays = cluster.overlays().iter();
+    overlays.map(|overlay| name(overlay.family())).collect()
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What others see of the agent: its state file, the conflist, and the word to the service manager
+//! that it is ready.
+
+use std::io;
+use std::path::PathBuf;
+
+use topology::State;
+
+use crate::cli;
+use crate::conflist::{Conflist, Facts};
+use crate::journal::Troubles;
+use crate::notify;
+use crate::overlay::{NodeOverlay, device_names};
+use crate::standing::Standing;
+use crate::state_file::StateFile;
+
+/// The files that are written, and what was said already.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    state: StateFile,
+    conflist: Option<Conflist>,
+    nodes_file: Option<PathBuf>,
+    ready: bool,
+    troubles: Troubles,
+}
+
+impl Publication {
+    pub(crate) fn new(
+        state: StateFile,
+        conflist: Option<Conflist>,
+        nodes_file: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            state,
+            conflist,
+            nodes_file,
+            ready: false,
+            troubles: Troubles::grave("the agent's files"),
+        }
+    }
+
+    /// What the state file says.
+    pub(crate) fn last(&self) -> Option<&State> {
+        self.state.last()
+    }
+
+    /// Publishes how it stands, where that differs from what was published.
+    pub(crate) fn publish(
+        &mut self,
+        overlay: &NodeOverlay,
+        standing: &Standing,
+        last_error: Option<String>,
+    ) {
+        let state = self.state_of(overlay, standing, last_error);
+        let mut troubles = Vec::new();
+        let path = self.state.path().display().to_string();
+        if let Err(error) = self.state.put(state) {
+            troubles.push(format!("cannot write the state file {path}: {error}"));
+        }
+        if standing.converged() {
+            troubles.extend(self.write_conflist(overlay, standing).err());
+            troubles.extend(self.say_ready().err().map(|error| {
+                format!("cannot tell the service manager that the overlay is ready: {error}")
+            }));
+        }
+        self.troubles.are(troubles);
+    }
+
+    fn state_of(
+        &self,
+        overlay: &NodeOverlay,
+        standing: &Standing,
+        last_error: Option<String>,
+    ) -> State {
+        let before = self.state.last();
+        let wishes = overlay.wishes();
+        let Some(believed) = overlay.believed() else {
+            // What an earlier run programmed is there still, whatever the list is like now.
+            let nothing = State {
+                node: wishes
+                    .node
+                    .clone()
+                    .unwrap_or_else(|| wishes.hostname.clone()),
+                devices: Vec::new(),
+                pod_mtu: 0,
+                settings: wishes.settings.clone(),
+                takes_over: wishes.takes_over(),
+                nodes_file: None,
+                pod_cidrs: Vec::new(),
+                converged: false,
+                since: 0,
+                peers_wished: 0,
+                peers_programmed: 0,
+                differing: 0,
+                last_error: None,
+                written: 0,
+                boot_id: String::new(),
+            };
+            return State {
+                last_error,
+                nodes_file: self.nodes_file.clone(),
+                ..before.cloned().unwrap_or(nothing)
+            };
+        };
+        let cluster = &believed.cluster;
+        State {
+            node: cluster.own().to_owned(),
+            devices: device_names(cluster, &believed.settings, wishes.origin),
+            pod_mtu: standing
+                .pod_mtu
+                .or_else(|| before.map(|state| state.pod_mtu))
+                .unwrap_or(0),
+            settings: believed.settings.clone(),
+            takes_over: wishes.takes_over(),
+            nodes_file: self.nodes_file.clone(),
+            pod_cidrs: believed.own_pod_cidrs(),
+            converged: standing.converged(),
+            since: 0,
+            peers_wished: cluster.peers().len(),
+            peers_programmed: standing.programmed,
+            differing: standing.errors().count(),
+            last_error,
+            written: 0,
+            boot_id: String::new(),
+        }
+    }
+
+    fn write_conflist(&self, overlay: &NodeOverlay, standing: &Standing) -> Result<(), String> {
+        let (Some(conflist), Some(believed)) = (&self.conflist, overlay.believed()) else {
+            return Ok(());
+        };
+        let Some(pod_mtu) = standing.pod_mtu else {
+            return Ok(());
+        };
+        let state = self.state.path();
+        let facts = Facts {
+            pod_cidrs: &believed.own_pod_cidrs(),
+            network: believed.cluster.network(),
+            pod_mtu,
+            state: (state != cli::STATE).then_some(state),
+        };
+        match conflist.ensure(&facts) {
+            Ok(true) => tracing::info!(path = %conflist.path.display(), "wrote the conflist"),
+            Ok(false) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        Ok(())
+    }
+
+    fn say_ready(&mut self) -> io::Result<()> {
+        if !self.ready {
+            notify::ready()?;
+            self.ready = true;
+        }
+        Ok(())
+    }
+}

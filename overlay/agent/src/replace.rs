@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Files that appear with all of their content or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Makes `content` the content of a file. Readers see the old or the new one, a crash leaves
+/// either. The file that is written first has a name that no container runtime takes for a
+/// network configuration: it ends neither in `.conf` nor in `.conflist` nor in `.json`.
+pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let new = new(path)?;
+    let written = write(&new, content).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        fs::remove_file(&new).ok();
+    }
+    written?;
+    directory(path).map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+fn write(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
+}
+
+fn new(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name();
+    let name = name.ok_or_else(|| io::Error::other("it is not the path of a file"))?;
+    Ok(path.with_file_name(format!(".{}.podwired-new", name.to_string_lossy())))
+}
+
+fn directory(path: &Path) -> Option<&Path> {
+    let directory = path.parent()?;
+    Some(if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("10-podwire.conflist");
+        for content in ["one", "another"] {
+            replace(&path, content).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        // A directory cannot be replaced by a file.
+        fs::create_dir(directory.path().join("taken")).unwrap();
+        assert!(replace(&directory.path().join("taken"), "").is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How the kernel stands to what is wished, by the last looks at it.
+
+use dataplane::Report;
+use topology::Cluster;
+
+/// What a look found and did.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Devices and peers; none when the look was at the ruleset alone.
+    pub(crate) report: Option<Report>,
+    /// What was missing in the ruleset, a sentence each.
+    pub(crate) rules: Vec<String>,
+    /// Why the ruleset could not be made right.
+    pub(crate) rules_error: Option<String>,
+}
+
+/// How it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Whether there has been a look at everything.
+    looked: bool,
+    /// How many peers are programmed completely.
+    pub(crate) programmed: usize,
+    /// The MTU in bytes that fits all devices, when all are there.
+    pub(crate) pod_mtu: Option<u32>,
+    /// What could not be done about devices and peers.
+    objects: Vec<String>,
+    /// What could not be done about the ruleset.
+    rules: Option<String>,
+}
+
+impl Outcome {
+    /// Whether something could not be done.
+    pub(crate) fn failed(&self) -> bool {
+        let report = self.report.as_ref();
+        self.rules_error.is_some() || report.is_some_and(|report| !report.errors.is_empty())
+    }
+
+    /// What was done, by kind; nothing when all was right already.
+    pub(crate) fn operations(&self) -> Option<String> {
+        let report = self.report.iter().flat_map(|report| &report.operations);
+        let mut texts: Vec<_> = report
+            .map(|(action, count)| format!("{action} {count}"))
+            .collect();
+        if !self.rules.is_empty() && self.rules_error.is_none() {
+            texts.push(format!("set rules {}", self.rules.len()));
+        }
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+}
+
+impl Standing {
+    /// Takes in a look at a cluster.
+    pub(crate) fn note(&mut self, cluster: &Cluster, outcome: &Outcome) {
+        self.rules.clone_from(&outcome.rules_error);
+        let Some(report) = &outcome.report else {
+            return;
+        };
+        self.looked = true;
+        self.objects = report.errors.iter().map(ToString::to_string).collect();
+        self.programmed = programmed(cluster, report);
+        let complete = report.devices.len() == cluster.overlays().len();
+        let mtus = report.devices.iter().map(|device| device.mtu);
+        self.pod_mtu = mtus.min().filter(|_| complete);
+    }
+
+    /// Whether everything is as wished.
+    pub(crate) fn converged(&self) -> bool {
+        self.looked && self.objects.is_empty() && self.rules.is_none()
+    }
+
+    /// What could not be done, a sentence each.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &String> {
+        self.objects.iter().chain(&self.rules)
+    }
+}
+
+/// The peers with which nothing was wrong, or everything was made right.
+fn programmed(cluster: &Cluster, report: &Report) -> usize {
+    if report.errors.is_empty() {
+        return cluster.peers().len();
+    }
+    sound_peers(cluster, report)
+}
+
+/// The peers of which nothing differed.
+pub(crate) fn sound_peers(cluster: &Cluster, report: &Report) -> usize {
+    let mut peers = cluster.peers();
+    peers.retain(|name| !report.peers.contains(*name));
+    for overlay in cluster.overlays() {
+        let family = overlay.family();
+        if !report.devices.iter().any(|device| device.family == family) {
+            let without = overlay.peers().iter();
+            without.for_each(|peer| {
+                peers.remove(peer.node.as_str());
+            });
+        }
+    }
+    peers.len()
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The kernel held against the list of nodes, without a change to anything.
+
+use std::fs;
+
+use dataplane::{Dataplane, Guard, Report};
+use net::Rtnl;
+use nft::Nft;
+use topology::{Cluster, NodeList, State};
+
+use crate::cli::origin;
+use crate::standing::sound_peers;
+
+/// What of many things of one kind is named.
+const NAMED: usize = 10;
+
+/// What a look showed.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    /// How many peers the list has now.
+    pub(super) wished: Option<usize>,
+    /// How many of them the kernel holds completely.
+    pub(super) programmed: Option<usize>,
+    /// What is not as it should be, a sentence each.
+    pub(super) differs: Vec<String>,
+    /// What others have to see to, a sentence each.
+    pub(super) complaints: Vec<String>,
+}
+
+impl Live {
+    /// Looks. What keeps it from looking is one of the sentences.
+    pub(super) fn look(state: &State) -> Self {
+        let mut live = Self::default();
+        match cluster(state, &mut live.complaints) {
+            Ok(cluster) => live.compare(state, &cluster),
+            // The agent keeps to the last good list, which nobody else knows.
+            Err(why) => live
+                .complaints
+                .push(format!("peers are not compared: {why}")),
+        }
+        live
+    }
+
+    fn compare(&mut self, state: &State, cluster: &Cluster) {
+        self.wished = Some(cluster.peers().len());
+        match peers(state, cluster) {
+            Ok((report, bridges)) => {
+                self.programmed = Some(sound_peers(cluster, &report));
+                self.tell(&report);
+                match rules(state, cluster, &bridges) {
+                    Ok(missing) => self.differs.extend(missing),
+                    Err(error) => self.differs.push(error.to_string()),
+                }
+            }
+            Err(error) => self.differs.push(error.to_string()),
+        }
+    }
+
+    fn tell(&mut self, report: &Report) {
+        let errors = report.errors.iter().map(ToString::to_string);
+        self.differs.extend(errors.take(NAMED));
+        let due = report.operations.iter();
+        self.differs
+            .extend(due.map(|(action, count)| format!("due: {action} {count}")));
+        let peers = report
+            .peers
+            .iter()
+            .map(|name| format!("peer {name} is not as it should be"));
+        self.differs.extend(peers.take(NAMED));
+        if let Some(more @ 1..) = report.peers.len().checked_sub(NAMED) {
+            self.differs.push(format!("and {more} more peers"));
+        }
+        self.complaints
+            .extend(report.complaints.iter().map(ToString::to_string));
+    }
+}
+
+/// What this node sees in the list as it is now.
+fn cluster(state: &State, complaints: &mut Vec<String>) -> Result<Cluster, String> {
+    let path = state.nodes_file.as_ref();
+    let path = path.ok_or("the state names no file that lists the nodes")?;
+    let named = |error: String| format!("{}: {error}", path.display());
+    let content = fs::read(path).map_err(|error| named(error.to_string()))?;
+    let list = NodeList::parse(&content).map_err(|error| named(error.to_string()))?;
+    let cluster = Cluster::new(&state.node, list.nodes, &state.settings);
+    let (cluster, faults) = cluster.map_err(|error| named(error.to_string()))?;
+    complaints.extend(faults.iter().map(ToString::to_string));
+    Ok(cluster)
+}
+
+fn peers(state: &State, cluster: &Cluster) -> Result<(Report, Vec<String>), dataplane::Error> {
+    let rtnl = Rtnl::open()?;
+    let dataplane = Dataplane {
+        rtnl: &rtnl,
+        settings: &state.settings,
+        origin: origin(state.takes_over),
+    };
+    let surroundings = dataplane.surroundings(cluster)?;
+    Ok((dataplane.audit(cluster), surroundings.bridges))
+}
+
+fn rules(state: &State, cluster: &Cluster, bridges: &[String]) -> Result<Vec<String>, nft::Error> {
+    let mut guard = Guard {
+        nft: &mut Nft::open()?,
+        settings: &state.settings,
+    };
+    guard.missing(cluster, bridges)
+}

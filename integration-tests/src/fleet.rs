@@ -74,10 +74,7 @@ impl Fleet {
     pub fn with_mtu(count: u8, stack: Stack, mtu: u32) -> Self {
         let switch = Place::new();
         set_detection(&switch, "0");
-        // A snooping bridge that no router asks would learn of groups what it happens to hear.
-        switch.ip(&format!(
-            "link add {BRIDGE} mtu {mtu} up type bridge mcast_snooping 0"
-        ));
+        switch.add_bridge(BRIDGE, mtu);
         let outside = switch.with_new_network(|| {});
         let mut fleet = Self {
             members: Vec::new(),
@@ -182,8 +179,8 @@ impl Fleet {
         let port = port(number);
         // Without its link-local address a host would not forward for a second or two.
         set_detection(host, "0");
-        self.switch.connect(&port, host, UPLINK, self.mtu);
-        self.switch.ip(&format!("link set {port} master {BRIDGE}"));
+        let end = (host, UPLINK);
+        self.switch.plug_in((BRIDGE, &port), end, self.mtu);
         set_detection(host, "1");
         host.set_up("lo");
         for address in underlay(self.stack, number) {

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
-use net::{Link, LinkChange, Mac, Netns, NewVeth, Route, Rtnl, VethEnd};
+use net::{Link, LinkChange, Mac, Netns, NewBridge, NewVeth, Route, Rtnl, VethEnd};
 
 use crate::place::Place;
 
@@ -113,13 +113,27 @@ impl Place {
     /// Joins this place's new interface `name` and another place's new interface `peer_name` by a
     /// wire; both are up.
     pub fn connect(&self, name: &str, peer: &Self, peer_name: &str, mtu: u32) {
-        let end = |name| {
+        self.wire((name, None), (peer, peer_name), mtu);
+    }
+
+    /// As [`Place::connect`]; `name` becomes a port of this place's bridge `bridge`.
+    pub(crate) fn plug_in(&self, (bridge, name): (&str, &str), peer: (&Self, &str), mtu: u32) {
+        self.wire((name, Some(self.link(bridge).index)), peer, mtu);
+    }
+
+    fn wire(
+        &self,
+        (name, master): (&str, Option<u32>),
+        (peer, peer_name): (&Self, &str),
+        mtu: u32,
+    ) {
+        let end = |name, master| {
             let mac = Mac::random().expect("the kernel has random numbers");
             VethEnd {
                 name,
                 mac,
                 up: true,
-                master: None,
+                master,
                 alias: None,
             }
         };
@@ -127,8 +141,8 @@ impl Place {
             .run(Netns::current)
             .expect("/proc shows a thread's own namespaces");
         let wire = NewVeth {
-            host: end(name),
-            container: end(peer_name),
+            host: end(name, master),
+            container: end(peer_name, None),
             mtu: Some(mtu),
             container_ns: Some(&there),
         };
@@ -136,5 +150,18 @@ impl Place {
             .create_veth(&wire)
             .unwrap_or_else(|error| panic!("{error}"));
         peer.set_up(peer_name);
+    }
+
+    /// Makes a bridge that is up.
+    pub(crate) fn add_bridge(&self, name: &str, mtu: u32) {
+        let bridge = NewBridge {
+            name,
+            mac: Mac::random().expect("the kernel has random numbers"),
+            mtu: Some(mtu),
+            vlan_filtering: false,
+            alias: None,
+        };
+        let made = self.rtnl().create_bridge(&bridge);
+        made.unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -6,8 +6,7 @@ use cni::{Code, Error, Gc, OrCode};
 use net::Rtnl;
 
 use crate::conf::{Conf, Source};
-use crate::programme::programme;
-use crate::wished::Wished;
+use crate::listed::Listed;
 
 /// Looks at everything; the agent does that by itself.
 pub(crate) fn gc(call: &Gc) -> Result<(), Error> {
@@ -16,6 +15,5 @@ pub(crate) fn gc(call: &Gc) -> Result<(), Error> {
         return Ok(());
     };
     let rtnl = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
-    let wished = Wished::read(&rtnl, &conf.settings, given)?;
-    programme(&rtnl, &wished).map(drop)
+    Listed::new(&rtnl, &call.network, &conf.settings, given).renew()
 }

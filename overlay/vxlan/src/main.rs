@@ -10,10 +10,16 @@ mod agent;
 mod attached;
 mod check;
 mod conf;
+mod doubt;
+mod fingerprint;
 mod gc;
 mod list;
+mod listed;
+mod lock;
+mod place;
 mod port;
 mod programme;
+mod stamp;
 mod status;
 mod wished;
 

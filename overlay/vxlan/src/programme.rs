@@ -2,7 +2,7 @@
 //! The overlay programmed by this plugin itself.
 
 use cni::{Code, Error, OrCode, warn};
-use dataplane::{Dataplane, Guard, Origin, Report};
+use dataplane::{Dataplane, Guard, Origin, Report, Surroundings};
 use net::{Kind, Rtnl};
 use nft::Nft;
 use topology::Settings;
@@ -22,8 +22,16 @@ pub(crate) fn dataplane<'a>(rtnl: &'a Rtnl, settings: &'a Settings) -> Dataplane
     }
 }
 
-/// Makes the kernel hold what is wished, and says what the overlay carries.
-pub(crate) fn programme(rtnl: &Rtnl, wished: &Wished) -> Result<Carried, Error> {
+/// An overlay that is programmed.
+pub(crate) struct Programmed {
+    /// What it leaves to pods.
+    pub(crate) carried: Carried,
+    /// What of the host it depended on.
+    pub(crate) surroundings: Surroundings,
+}
+
+/// Makes the kernel hold what is wished.
+pub(crate) fn programme(rtnl: &Rtnl, wished: &Wished) -> Result<Programmed, Error> {
     let Wished {
         settings,
         cluster,
@@ -34,18 +42,20 @@ pub(crate) fn programme(rtnl: &Rtnl, wished: &Wished) -> Result<Carried, Error> 
     let report = dataplane.reconcile(cluster);
     tell(report.complaints.iter().map(ToString::to_string));
     refusals(&report)?;
-    let wish = "programme the overlay";
     let surroundings = dataplane.surroundings(cluster);
-    let bridges = surroundings.or_code(Code::TRY_AGAIN_LATER, wish)?.bridges;
+    let surroundings = surroundings.or_code(Code::TRY_AGAIN_LATER, "programme the overlay")?;
     let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
     let mut guard = Guard {
         nft: &mut nft,
         settings,
     };
     guard
-        .ensure(cluster, &bridges)
+        .ensure(cluster, &surroundings.bridges)
         .or_code(Code::FIREWALL, "guard the overlay")?;
-    carried(rtnl, &report)
+    Ok(Programmed {
+        carried: carried(rtnl, &report)?,
+        surroundings,
+    })
 }
 
 /// What the devices of a report leave to pods.

@@ -8,6 +8,7 @@ use topology::{Cluster, Family, Settings};
 
 use crate::agent;
 use crate::conf::{Conf, Source};
+use crate::listed::Listed;
 use crate::port;
 use crate::programme::dataplane;
 use crate::wished::Wished;
@@ -18,8 +19,14 @@ pub(crate) fn status(call: &Status) -> Result<(), Error> {
     let rtnl = Rtnl::open().or_code(Code::UNAVAILABLE, "talk to the kernel")?;
     let usable = match &conf.source {
         Source::Agent(state) => agent::ready(&rtnl, state, Code::UNAVAILABLE).map(drop),
-        Source::Static(given) => Wished::read(&rtnl, &conf.settings, given)
-            .and_then(|wished| programmable(&rtnl, &wished.settings, &wished.cluster)),
+        Source::Static(given) => {
+            let listed = Listed::new(&rtnl, &call.network, &conf.settings, given);
+            match listed.standing() {
+                Some(_) => Ok(()),
+                None => Wished::read(&rtnl, &conf.settings, given)
+                    .and_then(|wished| programmable(&rtnl, &wished.settings, &wished.cluster)),
+            }
+        }
     };
     usable.map_err(|error| Error {
         code: Code::UNAVAILABLE,

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a call that has programmed the overlay leaves to the next one: by which configuration,
+//! what of the host it depended on, and the peers, of which the next call reads a few. So that one
+//! learns that everything is right at a cost that does not grow with the number of peers.
+//!
+//! The file: the length of the head, the head, where each peer begins and where the last one ends,
+//! the peers. Lengths and places are numbers of 8 octets, the least significant one first.
+
+use std::collections::BTreeSet;
+use std::collections::hash_map::RandomState;
+use std::fs::{self, File};
+use std::hash::BuildHasher as _;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use topology::{Node, Settings};
+
+/// The stamp's name; a namespace has one overlay, whatever its networks are called.
+const NAME: &str = "vxlan.stamp";
+/// Under which it is written.
+const NEW: &str = ".vxlan.stamp.new";
+/// The octets of a length or place.
+const NUMBER: u64 = 8;
+/// More is read at once than a usual head has.
+const AT_ONCE: usize = 8192;
+/// No head is longer.
+const LONGEST: u64 = 1 << 20;
+/// How many peers of each family a call reads.
+const SAMPLES: usize = 4;
+
+/// All but the peers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// The configuration and the list: [`crate::fingerprint::Fingerprint`].
+    pub(crate) fingerprint: String,
+    /// The boot and the network namespace: [`crate::place::here`].
+    pub(crate) place: String,
+    /// The CNI network by whose call it was programmed.
+    pub(crate) network: String,
+    /// The overlay's settings.
+    pub(crate) settings: Settings,
+    /// This node.
+    pub(crate) own: Node,
+    /// What of the host the overlay depends on.
+    pub(crate) surroundings: String,
+    /// The MTU in bytes that the overlay leaves to pods.
+    pub(crate) mtu: u32,
+    /// The indexes of the links that the VXLAN devices send by.
+    pub(crate) underlays: Vec<u32>,
+    /// How many peers have an overlay of IPv4 only, then of both families, then of IPv6 only: the
+    /// order of the peers.
+    pub(crate) counts: [usize; 3],
+}
+
+/// A stamp that is there.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    pub(crate) head: Head,
+    file: File,
+    /// Where the places of the peers begin.
+    places: u64,
+}
+
+impl Stamp {
+    /// The stamp in this directory; none where there is none that can be read.
+    pub(crate) fn read(directory: &Path) -> Option<Self> {
+        let file = File::open(directory.join(NAME)).ok()?;
+        let mut begin = vec![0; AT_ONCE];
+        let length = file.read_at(&mut begin, 0).ok()?;
+        begin.truncate(length);
+        let length = number(begin.get(..8)?).filter(|length| *length <= LONGEST)?;
+        let end = usize::try_from(NUMBER + length).ok()?;
+        if begin.len() < end {
+            begin.resize(end, 0);
+            file.read_exact_at(&mut begin, 0).ok()?;
+        }
+        Some(Self {
+            head: serde_json::from_slice(&begin[8..end]).ok()?,
+            file,
+            places: NUMBER + length,
+        })
+    }
+
+    /// Some peers of each family, other ones each time.
+    pub(crate) fn samples(&self) -> Option<Vec<Node>> {
+        let [v4, both, v6] = self.head.counts;
+        let mut chosen = chosen(0..v4 + both);
+        chosen.extend(self::chosen(v4..v4 + both + v6));
+        chosen.into_iter().map(|index| self.peer(index)).collect()
+    }
+
+    fn peer(&self, index: usize) -> Option<Node> {
+        let index = u64::try_from(index).ok()?;
+        let mut pair = [0; 16];
+        let place = self.places + NUMBER * index;
+        self.file.read_exact_at(&mut pair, place).ok()?;
+        let (begin, end) = (number(&pair[..8])?, number(&pair[8..])?);
+        let length = end.checked_sub(begin).filter(|it| *it <= LONGEST)?;
+        let mut peer = vec![0; usize::try_from(length).ok()?];
+        self.file.read_exact_at(&mut peer, begin).ok()?;
+        serde_json::from_slice(&peer).ok()
+    }
+}
+
+/// Leaves a stamp, with the peers in the order of [`Head::counts`]; it appears whole or not at all.
+pub(crate) fn write(directory: &Path, head: &Head, peers: &[Node]) -> io::Result<()> {
+    let head = serde_json::to_vec(head)?;
+    let mut records = Vec::new();
+    let mut places = Vec::new();
+    let count = u64::try_from(peers.len() + 1).map_err(io::Error::other)?;
+    let length = u64::try_from(head.len()).map_err(io::Error::other)?;
+    let begin = NUMBER + length + NUMBER * count;
+    let mut place = |records: &Vec<u8>| {
+        let offset = u64::try_from(records.len()).map_err(io::Error::other)?;
+        places.extend((begin + offset).to_le_bytes());
+        Ok::<(), io::Error>(())
+    };
+    for peer in peers {
+        place(&records)?;
+        serde_json::to_writer(&mut records, peer)?;
+    }
+    place(&records)?;
+    let whole = [&length.to_le_bytes()[..], &head, &places, &records].concat();
+    let new = directory.join(NEW);
+    fs::write(&new, whole)?;
+    fs::rename(new, directory.join(NAME))
+}
+
+/// Takes the stamp away, before what it says ceases to be true.
+pub(crate) fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_file(directory.join(NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+fn number(octets: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(octets.try_into().ok()?))
+}
+
+/// Some members of a range, or all of a short one.
+fn chosen(range: Range<usize>) -> BTreeSet<usize> {
+    if range.len() <= SAMPLES {
+        return range.collect();
+    }
+    let random = RandomState::new();
+    let member = |index: usize| {
+        let hash = usize::try_from(random.hash_one(index) >> 1).unwrap_or(index);
+        range.start + hash % range.len()
+    };
+    let mut chosen = BTreeSet::new();
+    for index in 0.. {
+        chosen.insert(member(index));
+        if chosen.len() == SAMPLES {
+            break;
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests;

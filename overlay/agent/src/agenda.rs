@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 /// The least time between the ends of two looks, or of two readings.
 const PAUSE: Duration = Duration::from_millis(200);
-/// As much of the time may go into looks, or into readings: a fifth.
-const REST: u32 = 4;
 /// The first retry after an error, and the last one's distance.
 const RETRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -162,8 +160,9 @@ impl Agenda {
     }
 }
 
+/// Not more than half of the time goes into looks, and not more than half into readings.
 fn rest(took: Duration) -> Duration {
-    PAUSE.max(took * REST)
+    PAUSE.max(took)
 }
 
 #[cfg(test)]
@@ -218,7 +217,7 @@ mod tests {
         let done = now + Duration::from_secs(1);
         agenda.has_looked(now, done, Scope::Everything, false);
         agenda.look_soon(done, ALL);
-        assert_eq!(agenda.next(), done + Duration::from_secs(4));
+        assert_eq!(agenda.next(), done + Duration::from_secs(1));
     }
 
     #[test]

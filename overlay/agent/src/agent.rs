@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::time::sleep_until;
 use topology::State;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::agenda::{Agenda, Cause, Look, Scope};
 use crate::belief::{Belief, Doubt, Verdict};
@@ -171,30 +171,28 @@ impl<S: Source> Agent<S> {
         self.publish();
     }
 
-    /// Has the kernel follow a list.
+    /// Has the kernel follow a list. The kernel tells of what is written then, and a look at
+    /// everything follows.
     fn adopt(&mut self, list: Believed) {
+        let cause = Cause::List;
         let Some(before) = self.overlay.believed() else {
             self.remove_other(&list);
             self.overlay.believe(list);
-            return self.look_for(Cause::List);
+            let scope = Scope::Everything;
+            return self.agenda.look_soon(Instant::now(), Look { scope, cause });
         };
         if (&before.cluster, &before.settings) == (&list.cluster, &list.settings) {
             return;
         }
-        let changes = Changes::between(&before.cluster, &list.cluster);
         let Changes {
             came,
             went,
             changed,
-        } = changes;
+        } = Changes::between(&before.cluster, &list.cluster);
         info!(came, went, changed, "the list of nodes changed");
-        self.overlay.believe(list);
-        self.look_for(Cause::List);
-    }
-
-    fn look_for(&mut self, cause: Cause) {
-        let scope = Scope::Everything;
-        self.agenda.look_soon(Instant::now(), Look { scope, cause });
+        let begun = Instant::now();
+        let outcome = self.overlay.follow(list);
+        self.conclude_look(begun, cause, Scope::Guard, &outcome);
     }
 
     /// Removes what an earlier run made with another VNI, or with flannel's device.
@@ -221,18 +219,22 @@ impl<S: Source> Agent<S> {
     }
 
     /// Looks at the kernel, makes right what is not, and says so.
-    fn look(&mut self, look: Look) {
+    fn look(&mut self, Look { scope, cause }: Look) {
         let begun = Instant::now();
-        let outcome = self.overlay.look(look.scope);
-        let now = Instant::now();
-        self.agenda
-            .has_looked(begun, now, look.scope, outcome.failed());
-        let Some(believed) = self.overlay.believed() else {
-            return;
-        };
-        self.standing.note(&believed.cluster, &outcome);
-        self.journal.tell(look.cause, &outcome, &self.standing, now);
+        let outcome = self.overlay.look(scope);
+        self.conclude_look(begun, cause, scope, &outcome);
         self.publish();
+    }
+
+    fn conclude_look(&mut self, begun: Instant, cause: Cause, scope: Scope, outcome: &Outcome) {
+        let now = Instant::now();
+        let seconds = (now - begun).as_secs_f64();
+        debug!(%cause, ?scope, seconds, "looked");
+        self.agenda.has_looked(begun, now, scope, outcome.failed());
+        if let Some(believed) = self.overlay.believed() {
+            self.standing.note(&believed.cluster, outcome);
+            self.journal.tell(cause, outcome, &self.standing, now);
+        }
     }
 
     fn publish(&mut self) {

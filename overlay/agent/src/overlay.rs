@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use dataplane::{Dataplane, Guard, Origin, Surroundings};
+use dataplane::{Dataplane, Guard, Origin, Report, Surroundings};
 use net::Rtnl;
 use nft::Nft;
 use topology::{Cluster, Family, Identity, Node, NodeList, Settings};
@@ -117,9 +117,33 @@ impl NodeOverlay {
         Ok(identity.among(nodes)?)
     }
 
-    /// Believes a list from now on, and gives back the one that was believed.
-    pub(crate) fn believe(&mut self, list: Believed) -> Option<Believed> {
-        self.believed.replace(list)
+    /// Believes a list from now on.
+    pub(crate) fn believe(&mut self, list: Believed) {
+        self.believed = Some(list);
+    }
+
+    /// Believes a list from now on, and programs what it changes of the one before. The cost does
+    /// not grow with what it leaves as it was.
+    pub(crate) fn follow(&mut self, list: Believed) -> Outcome {
+        let before = self.believed.replace(list);
+        let (Some(before), Some(after), Some(surroundings)) =
+            (before, &self.believed, &self.surroundings)
+        else {
+            return self.look(Scope::Everything);
+        };
+        let mut guard = Guard {
+            nft: &mut self.nft,
+            settings: &after.settings,
+        };
+        let guarded = guard.follow(&before.cluster, &after.cluster, &surroundings.bridges);
+        let dataplane = dataplane(&self.rtnl, &after.settings, self.wishes.origin);
+        let report = dataplane.follow(&before.cluster, &after.cluster);
+        self.note_devices(&report);
+        Outcome {
+            report: Some(report),
+            rules: Vec::new(),
+            rules_error: guarded.err().map(|error| error.to_string()),
+        }
     }
 
     /// Looks at the kernel and makes right what is not. Nothing happens before a list is believed.
@@ -147,13 +171,17 @@ impl NodeOverlay {
         self.surroundings = surroundings.ok();
         if scope == Scope::Everything {
             let report = dataplane.reconcile(&believed.cluster);
-            let devices = report.devices.iter();
-            (self.devices, self.device_names) = devices
-                .map(|device| (device.index, device.name.clone()))
-                .unzip();
+            self.note_devices(&report);
             outcome.report = Some(report);
         }
         outcome
+    }
+
+    fn note_devices(&mut self, report: &Report) {
+        let devices = report.devices.iter();
+        (self.devices, self.device_names) = devices
+            .map(|device| (device.index, device.name.clone()))
+            .unzip();
     }
 
     /// How much has to be looked at because something of the host is not as it was.

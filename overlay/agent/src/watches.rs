@@ -48,17 +48,23 @@ impl Watches {
     /// Waits for something to happen, and says whether `wanted` wants any of it. Also true if more
     /// happened than the kernel keeps.
     pub(crate) async fn told(&mut self, wanted: impl Fn(&InotifyEvent) -> bool) -> bool {
-        let lost = |event: &InotifyEvent| event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
-        let drain = |inotify: &mut Inotify| {
-            let mut told = false;
-            loop {
-                match inotify.read_events() {
-                    Ok(events) => told |= events.iter().any(|it| lost(it) || wanted(it)),
-                    Err(Errno::EINTR) => {}
-                    Err(_) => return told,
-                }
-            }
-        };
-        self.inotify.drained(drain).await
+        self.inotify.drained(|inotify| drain(inotify, wanted)).await
+    }
+
+    /// Forgets what has happened so far.
+    pub(crate) fn forget(&mut self) {
+        drain(self.inotify.get(), |_| false);
+    }
+}
+
+fn drain(inotify: &Inotify, wanted: impl Fn(&InotifyEvent) -> bool) -> bool {
+    let lost = |event: &InotifyEvent| event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
+    let mut told = false;
+    loop {
+        match inotify.read_events() {
+            Ok(events) => told |= events.iter().any(|it| lost(it) || wanted(it)),
+            Err(Errno::EINTR) => {}
+            Err(_) => return told,
+        }
     }
 }

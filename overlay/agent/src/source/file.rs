@@ -124,6 +124,8 @@ impl Source for NodesFile {
 
     async fn read(&mut self) -> Result<NodeList, SourceError> {
         self.watch();
+        // What happens from now on is news.
+        self.watches.forget();
         let content = self.content();
         let path = self.path.clone();
         match content {
@@ -165,3 +167,6 @@ impl Version {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,6 +174,10 @@ fn where_more_than_peers_differs_all_is_looked_at() {
     renewed[0].pod_cidrs.push("10.100.77.0/24".parse().unwrap());
     let mut fewer = renewed.clone();
     fewer[0].pod_cidrs.retain(ipnetwork::IpNetwork::is_ipv4);
+    // Nobody but a look at everything sees it.
+    host.ip("route add 10.100.77.0/24 via 192.0.2.9 dev eth0");
+    let report = host.follow(&three, &renewed, &settings);
+    assert_eq!(report.complaints.len(), 1, "{report:?}");
     let mut before = three;
     for after in [renewed, fewer, entries(3, "46")] {
         let report = host.follow(&before, &after, &settings);

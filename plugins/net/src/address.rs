@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, Parseable};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage,
 };
@@ -84,12 +84,8 @@ impl Rtnl {
     }
 
     fn dump_addresses(&self, request: AddressMessage) -> Result<Vec<AddressMessage>, Cause> {
-        let messages = self.dump(&RouteNetlinkMessage::GetAddress(request))?;
-        let addresses = messages.into_iter().filter_map(|message| match message {
-            RouteNetlinkMessage::NewAddress(message) => Some(message),
-            _ => None,
-        });
-        Ok(addresses.collect())
+        let request = RouteNetlinkMessage::GetAddress(request);
+        self.dump(request, |message| AddressMessage::parse(message).ok())
     }
 
     /// Gives a link an address, and with it the route to its subnet. Equal to

@@ -4,12 +4,13 @@
 
 use std::net::IpAddr;
 
+use netlink_packet_core::Parseable;
 use netlink_packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use crate::neighbour::{destination, mac, permanent_on};
+use crate::neighbour::{destination, is_permanent_on, mac};
 use crate::{Error, Mac, Rtnl};
 
 /// A permanent entry of a VXLAN device's own forwarding database.
@@ -56,16 +57,20 @@ impl Rtnl {
         let mut request = NeighbourMessage::default();
         request.header.family = AddressFamily::Bridge;
         request.header.ifindex = link;
-        let messages = self
-            .dump(&RouteNetlinkMessage::GetNeighbour(request))
-            .map_err(|cause| {
-                cause.during(format!(
-                    "cannot list the forwarding database of {}",
-                    self.describe(link)
-                ))
-            })?;
-        let permanent = permanent_on(link, messages);
-        Ok(permanent.filter_map(|message| decode(&message)).collect())
+        let request = RouteNetlinkMessage::GetNeighbour(request);
+        let read = |message: &[u8]| {
+            let message = NeighbourMessage::parse(message).ok();
+            message
+                .filter(|it| is_permanent_on(link, it))
+                .as_ref()
+                .and_then(decode)
+        };
+        self.dump(request, read).map_err(|cause| {
+            cause.during(format!(
+                "cannot list the forwarding database of {}",
+                self.describe(link)
+            ))
+        })
     }
 
     /// The permanent entry of a VXLAN device's forwarding database for a MAC
@@ -86,7 +91,8 @@ impl Rtnl {
                 "cannot look up the forwarding entry {mac} of {link}"
             ))
         })?;
-        Ok(permanent_on(link, found).find_map(|message| decode(&message)))
+        let found = found.filter(|it| is_permanent_on(link, it));
+        Ok(found.as_ref().and_then(decode))
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod address;
 mod batch;
+mod dump;
 mod error;
 mod fdb;
 mod link;

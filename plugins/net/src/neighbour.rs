@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
@@ -36,16 +37,20 @@ impl Rtnl {
     pub fn neighbours(&self, link: u32) -> Result<Vec<Neighbour>, Error> {
         let mut request = NeighbourMessage::default();
         request.attributes.push(NeighbourAttribute::IfIndex(link));
-        let messages = self
-            .dump(&RouteNetlinkMessage::GetNeighbour(request))
-            .map_err(|cause| {
-                cause.during(format!(
-                    "cannot list the neighbours on {}",
-                    self.describe(link)
-                ))
-            })?;
-        let permanent = permanent_on(link, messages);
-        Ok(permanent.filter_map(|message| decode(&message)).collect())
+        let request = RouteNetlinkMessage::GetNeighbour(request);
+        let read = |message: &[u8]| {
+            let message = NeighbourMessage::parse(message).ok();
+            message
+                .filter(|it| is_permanent_on(link, it))
+                .as_ref()
+                .and_then(decode)
+        };
+        self.dump(request, read).map_err(|cause| {
+            cause.during(format!(
+                "cannot list the neighbours on {}",
+                self.describe(link)
+            ))
+        })
     }
 
     /// The permanent neighbour with this address on a link. Equal to `ip
@@ -63,40 +68,33 @@ impl Rtnl {
             let link = self.describe(link);
             cause.during(format!("cannot look up the neighbour {ip} on {link}"))
         })?;
-        Ok(permanent_on(link, found)
-            .find_map(|message| decode(&message))
+        let found = found.filter(|it| is_permanent_on(link, it));
+        Ok(found
+            .as_ref()
+            .and_then(decode)
             .filter(|neighbour| neighbour.ip == ip))
     }
 
-    /// The one entry that a request names; empty where there is none.
+    /// The one entry that a request names, if it is there.
     pub(crate) fn get_neighbour(
         &self,
         request: NeighbourMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
-        match self.get(RouteNetlinkMessage::GetNeighbour(request)) {
-            Err(cause) if cause.errno() == Some(Errno::ENOENT) => Ok(Vec::new()),
-            found => found,
-        }
+    ) -> Result<Option<NeighbourMessage>, Cause> {
+        let messages = match self.get(RouteNetlinkMessage::GetNeighbour(request)) {
+            Err(cause) if cause.errno() == Some(Errno::ENOENT) => return Ok(None),
+            messages => messages?,
+        };
+        Ok(messages.into_iter().find_map(|message| match message {
+            RouteNetlinkMessage::NewNeighbour(message) => Some(message),
+            _ => None,
+        }))
     }
 }
 
-/// The permanent entries of a link in a list of neighbours.
-pub(crate) fn permanent_on(
-    link: u32,
-    messages: Vec<RouteNetlinkMessage>,
-) -> impl Iterator<Item = NeighbourMessage> {
+/// Whether an entry is a permanent one of a link.
+pub(crate) fn is_permanent_on(link: u32, entry: &NeighbourMessage) -> bool {
     let permanent = u16::from(NeighbourState::Permanent);
-    messages
-        .into_iter()
-        .filter_map(move |message| match message {
-            RouteNetlinkMessage::NewNeighbour(message)
-                if message.header.ifindex == link
-                    && u16::from(message.header.state) & permanent != 0 =>
-            {
-                Some(message)
-            }
-            _ => None,
-        })
+    entry.header.ifindex == link && u16::from(entry.header.state) & permanent != 0
 }
 
 /// The message that makes a neighbour, or names it.

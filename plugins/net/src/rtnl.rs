@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One rtnetlink socket and the three ways of talking over it: get one object,
-//! dump many, change something. The executor is a loop of two rounds: the first
+//! One rtnetlink socket and two ways of talking over it: get one object, change
+//! something. Lists and changes in number have ways of their own. The executor is a loop of two rounds: the first
 //! sends, and the kernel answers inside the send, the second reads.
 
 use std::cell::RefCell;
@@ -10,8 +10,8 @@ use std::{fmt, io};
 
 use futures::{FutureExt, Stream};
 use netlink_packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_ECHO,
-    NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
+    ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_ECHO, NLM_F_REQUEST, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -30,9 +30,6 @@ pub struct Rtnl {
     handle: Handle,
     connection: RefCell<netlink_proto::Connection<RouteNetlinkMessage, KernelSocket>>,
 }
-
-/// A dump is tried this often when the list changes while it is being read.
-const DUMP_ATTEMPTS: usize = 32;
 
 impl Rtnl {
     /// Connects to the namespace that the calling thread is in.
@@ -54,9 +51,7 @@ impl Rtnl {
 
     fn connect(netns: Netns) -> Result<Self, Error> {
         let socket = socket().map_err(|e| Cause::from(e).during("cannot talk to rtnetlink"))?;
-        let (mut connection, handle, _notifications) = rtnetlink::from_socket(socket);
-        // The end of a dump carries its error and its "interrupted" flag.
-        connection.set_forward_done(true);
+        let (connection, handle, _notifications) = rtnetlink::from_socket(socket);
         Ok(Self {
             netns,
             handle,
@@ -79,15 +74,7 @@ impl Rtnl {
         &self,
         request: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
-        Ok(self.exchange(request, 0)?.messages)
-    }
-
-    /// The objects that match a GET request, all from one moment.
-    pub(crate) fn dump(
-        &self,
-        request: &RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
-        steady(|| self.exchange(request.clone(), NLM_F_DUMP))
+        self.exchange(request, 0)
     }
 
     /// Has the kernel carry out a request, with further `NLM_F_*` flags.
@@ -101,12 +88,14 @@ impl Rtnl {
         request: RouteNetlinkMessage,
         flags: u16,
     ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
-        Ok(self
-            .exchange(request, NLM_F_ACK | NLM_F_ECHO | flags)?
-            .messages)
+        self.exchange(request, NLM_F_ACK | NLM_F_ECHO | flags)
     }
 
-    fn exchange(&self, request: RouteNetlinkMessage, flags: u16) -> Result<Answer, Cause> {
+    fn exchange(
+        &self,
+        request: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Vec<RouteNetlinkMessage>, Cause> {
         let mut message = NetlinkMessage::from(request);
         message.header.flags = NLM_F_REQUEST | flags;
         let replies = self
@@ -117,7 +106,7 @@ impl Rtnl {
         let mut replies = pin!(replies);
         let mut connection = self.connection.borrow_mut();
         let mut cx = Context::from_waker(Waker::noop());
-        let mut answer = Answer::default();
+        let mut answer = Vec::new();
         for _round in ["send", "read"] {
             if connection.poll_unpin(&mut cx).is_ready() {
                 let failure = connection.socket_mut().failure();
@@ -125,7 +114,7 @@ impl Rtnl {
             }
             while let Poll::Ready(reply) = replies.as_mut().poll_next(&mut cx) {
                 match reply {
-                    Some(reply) => answer.add(reply)?,
+                    Some(reply) => answer.extend(object(reply)?),
                     None => return Ok(answer),
                 }
             }
@@ -150,49 +139,17 @@ impl fmt::Debug for Rtnl {
     }
 }
 
-/// What the kernel answered to one request.
-#[derive(Default)]
-struct Answer {
-    messages: Vec<RouteNetlinkMessage>,
-    interrupted: bool,
-}
-
-impl Answer {
-    fn add(&mut self, reply: NetlinkMessage<RouteNetlinkMessage>) -> Result<(), Cause> {
-        let (header, payload) = reply.into_parts();
-        self.interrupted |= header.flags & NLM_F_DUMP_INTR != 0;
-        match payload {
-            NetlinkPayload::InnerMessage(message) => self.messages.push(message),
-            NetlinkPayload::Error(error) => return verdict(&header, &error),
-            NetlinkPayload::Done(done) if done.code < 0 => {
-                let text = attribute_text(&done.extended_ack);
-                return Err(Cause::Refused {
-                    errno: errno(done.code),
-                    text,
-                });
-            }
-            NetlinkPayload::Overrun(_) => return Err(Cause::Lost),
-            _ => {}
-        }
-        Ok(())
+/// The object in a message of the kernel's, if it is about one.
+fn object(
+    reply: NetlinkMessage<RouteNetlinkMessage>,
+) -> Result<Option<RouteNetlinkMessage>, Cause> {
+    let (header, payload) = reply.into_parts();
+    match payload {
+        NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
+        NetlinkPayload::Error(error) => verdict(&header, &error).map(|()| None),
+        NetlinkPayload::Overrun(_) => Err(Cause::Lost),
+        _ => Ok(None),
     }
-}
-
-/// Repeats a dump until the kernel says that it was not interrupted. The kernel
-/// says so after a change of any object, also of one that the filter leaves out;
-/// on a busy host that can be always. What is read twice the same is believed.
-fn steady(
-    mut dump: impl FnMut() -> Result<Answer, Cause>,
-) -> Result<Vec<RouteNetlinkMessage>, Cause> {
-    let mut previous = None;
-    for _ in 0..DUMP_ATTEMPTS {
-        let answer = dump()?;
-        if !answer.interrupted || previous.as_ref() == Some(&answer.messages) {
-            return Ok(answer.messages);
-        }
-        previous = Some(answer.messages);
-    }
-    Err(Cause::Unsteady)
 }
 
 /// What an acknowledgement says of the request.
@@ -200,30 +157,26 @@ pub(crate) fn verdict(header: &NetlinkHeader, error: &ErrorMessage) -> Result<()
     if error.code.is_none() {
         return Ok(());
     }
-    let text = (header.flags & NLM_F_ACK_TLVS != 0)
-        .then(|| ext_ack(error))
-        .flatten();
-    Err(Cause::Refused {
-        errno: errno(error.raw_code()),
-        text,
-    })
+    // The header of the request comes first (`NETLINK_CAP_ACK` leaves the rest of
+    // it out).
+    const REQUEST_HEADER: usize = 16;
+    let explained = header.flags & NLM_F_ACK_TLVS != 0;
+    let attributes = error.header.get(REQUEST_HEADER..);
+    Err(refused(error.raw_code(), attributes.filter(|_| explained)))
 }
 
-fn errno(code: i32) -> Errno {
-    Errno::from_raw(code.wrapping_neg())
+/// A refusal by its code, with the attributes of an extended acknowledgement.
+pub(crate) fn refused(code: i32, attributes: Option<&[u8]>) -> Cause {
+    Cause::Refused {
+        errno: Errno::from_raw(code.wrapping_neg()),
+        text: attributes.and_then(text),
+    }
 }
 
 /// `NLMSGERR_ATTR_MSG` (include/uapi/linux/netlink.h).
 const ATTR_MSG: u16 = 1;
 
-/// The text of an extended acknowledgement: it follows the header of the
-/// refused request (`NETLINK_CAP_ACK` leaves the rest of the request out).
-fn ext_ack(error: &ErrorMessage) -> Option<String> {
-    const REQUEST_HEADER: usize = 16;
-    attribute_text(error.header.get(REQUEST_HEADER..)?)
-}
-
-fn attribute_text(attributes: &[u8]) -> Option<String> {
+fn text(attributes: &[u8]) -> Option<String> {
     let message = NlasIterator::new(attributes)
         .flatten()
         .find(|nla| nla.kind() == ATTR_MSG)?;

@@ -9,6 +9,7 @@ pub(crate) mod vxlan;
 
 use std::time::Duration;
 
+use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, LinkAttribute, LinkExtentMask,
@@ -156,8 +157,9 @@ impl Rtnl {
     fn list(&self, filter: LinkAttribute) -> Result<Vec<Link>, Cause> {
         let mut request = request();
         request.attributes.push(filter);
-        let messages = self.dump(&RouteNetlinkMessage::GetLink(request))?;
-        Ok(messages.into_iter().filter_map(link_in).collect())
+        self.dump(RouteNetlinkMessage::GetLink(request), |message| {
+            LinkMessage::parse(message).ok().map(Link::from)
+        })
     }
 
     fn get_link(&self, request: LinkMessage) -> Result<Option<Link>, Cause> {

@@ -5,6 +5,7 @@
 
 use std::ops::RangeInclusive;
 
+use netlink_packet_core::Parseable;
 use netlink_packet_route::link::{
     AfSpecBridge, BridgeVlanInfo, BridgeVlanInfoFlags as Flags, LinkAttribute, LinkExtentMask,
     LinkMessage,
@@ -39,16 +40,14 @@ impl Rtnl {
         request.header.interface_family = AddressFamily::Bridge;
         let mask = vec![LinkExtentMask::BrvlanCompressed];
         request.attributes.push(LinkAttribute::ExtMask(mask));
-        let messages = self
-            .dump(&RouteNetlinkMessage::GetLink(request))
-            .map_err(|cause| {
-                cause.during(format!("cannot list the VLANs of {}", self.describe(index)))
-            })?;
-        Ok(messages
-            .into_iter()
-            .filter_map(|message| infos(message, index))
-            .flat_map(ranges)
-            .collect())
+        let infos = self.dump(RouteNetlinkMessage::GetLink(request), |message| {
+            let message = LinkMessage::parse(message).ok();
+            message.and_then(|message| infos(message, index))
+        });
+        let infos = infos.map_err(|cause| {
+            cause.during(format!("cannot list the VLANs of {}", self.describe(index)))
+        })?;
+        Ok(infos.into_iter().flat_map(ranges).collect())
     }
 
     /// Puts a bridge port into VLANs. Equal to `bridge vlan add dev PORT vid
@@ -108,10 +107,7 @@ fn message(index: u32, vlan: &PortVlan) -> LinkMessage {
         .build()
 }
 
-fn infos(message: RouteNetlinkMessage, index: u32) -> Option<Vec<BridgeVlanInfo>> {
-    let RouteNetlinkMessage::NewLink(message) = message else {
-        return None;
-    };
+fn infos(message: LinkMessage, index: u32) -> Option<Vec<BridgeVlanInfo>> {
     if message.header.index != index {
         return None;
     }
@@ -227,7 +223,6 @@ mod tests {
             info(200, Flags::RangeEnd),
             info(300, Flags::empty()),
         ]));
-        let answer = RouteNetlinkMessage::NewLink(answer);
         let plain = |first, last| PortVlan {
             first,
             last,

@@ -9,8 +9,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
-use netlink_packet_core::NLM_F_CREATE;
-use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteType};
+use netlink_packet_core::{NLM_F_CREATE, Parseable};
+use netlink_packet_route::route::{
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType,
+};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
@@ -196,13 +198,21 @@ impl Rtnl {
         request
             .attributes
             .extend(filter.oif.map(RouteAttribute::Oif));
-        let messages = self.dump(&RouteNetlinkMessage::GetRoute(request))?;
-        // A kernel without IPv6 answers with what it has: IPv4.
-        let unicast = routes_in(messages).filter(|entry| {
-            entry.header.address_family == filter.family && entry.header.kind == RouteType::Unicast
-        });
-        let entries = unicast.flat_map(|message| entry::entries(&message));
-        Ok(entries.filter(|entry| filter.lets_through(entry)).collect())
+        self.dump(RouteNetlinkMessage::GetRoute(request), |message| {
+            let message = RouteMessage::parse(message).ok();
+            // A kernel without IPv6 answers with what it has: IPv4.
+            let unicast = message.filter(|message| {
+                let RouteHeader {
+                    address_family,
+                    kind,
+                    ..
+                } = message.header;
+                address_family == filter.family && kind == RouteType::Unicast
+            });
+            let entries = unicast.iter().flat_map(entry::entries);
+            let wanted = entries.filter(|entry| filter.lets_through(entry));
+            wanted.collect::<Vec<_>>()
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 use serde_json::{Value, json};
 
 use crate::frame::Tap;
-use crate::member::{Member, host, networks, texts, underlay};
+use crate::member::{Member, networks, texts, underlay};
 use crate::network::Network;
 use crate::node::Node;
 use crate::outside::set_detection;
@@ -93,18 +93,30 @@ impl Fleet {
     /// One more node, the last of [`Fleet::members`].
     pub fn add_member(&mut self) -> &Member {
         let number = u8::try_from(self.members.len() + 1).expect("a fleet is small");
-        let node = Node::new();
-        self.plug(&node, host(number));
+        let member = Member::new(Node::new(), number, self.stack);
+        self.plug_in(&member);
+        self.members.push(member);
+        self.members.last().expect("one was added")
+    }
+
+    /// Takes a member's interface to the underlay away, with all that is on it.
+    pub fn pull_out(&self, member: &Member) {
+        member.node.ip(&format!("link delete {UPLINK}"));
+    }
+
+    /// Gives a member that has none a new interface to the underlay, with its addresses and its
+    /// default routes.
+    pub fn plug_in(&self, member: &Member) {
+        self.plug(&member.node, member.host());
         for gateway in self.outside_addresses() {
             let all = if gateway.is_ipv4() {
                 "0.0.0.0/0"
             } else {
                 "::/0"
             };
-            node.add_route(all.parse().expect("a CIDR"), gateway);
+            let all = all.parse().expect("a CIDR");
+            member.node.add_route(all, gateway);
         }
-        self.members.push(Member::new(node, number, self.stack));
-        self.members.last().expect("one was added")
     }
 
     /// A host on the underlay that is none of the nodes: a stranger, or a node made by hand. It has

@@ -93,16 +93,30 @@ impl Runner {
     /// The first plugin that failed. As the specification leaves it to the runtime, nothing is
     /// taken back here: call [`Runner::del`] as a runtime would.
     pub fn add(&self, network: &Network, pod: &Pod, interface: &str) -> Result<Value, Failure> {
-        let mut previous = None;
+        Ok(self.add_hearing(network, pod, interface)?.0)
+    }
+
+    /// As [`Runner::add`], and what the plugins said besides, on standard error.
+    ///
+    /// # Errors
+    /// See [`Runner::add`].
+    pub fn add_hearing(
+        &self,
+        network: &Network,
+        pod: &Pod,
+        interface: &str,
+    ) -> Result<(Value, String), Failure> {
+        let (mut previous, mut said) = (None, String::new());
         for plugin in network.plugins() {
             let call = self.call("ADD", network, plugin, previous.as_ref());
             let outcome = run(plugin, "ADD", &attachment(call, pod, interface), &self.node)?;
+            said.push_str(&outcome.stderr);
             previous = Some(outcome.json());
         }
         let result = previous.expect("a network has a plugin");
         self.results()
             .insert(key(network, pod.name(), interface), result.clone());
-        Ok(result)
+        Ok((result, said))
     }
 
     /// Asks every plugin whether the attachment is as ADD made it.

@@ -91,6 +91,21 @@ fn nodes_are_told_what_does_not_fit_their_own_pods() {
     }
 }
 
+/// Between `bridge` and `vxlan` of a further pod's ADD, too, the bridge answers what does not fit.
+#[test]
+fn a_further_pod_leaves_the_bridge_as_it_is() {
+    let fleet = Fleet::new(1, Stack::Dual);
+    let Member { node, runner, .. } = &fleet.members[0];
+    let network = fleet.conflist(&fleet.members[0], &json!({}));
+    let _first = runner.attach(&network, node);
+    let second = fleet.members[0].bridge();
+    let _second = runner.attach(&second, node);
+    assert_eq!(node.link("cni0").mtu, 1430);
+    let pod = node.any_pod();
+    let (_, said) = runner.add_hearing(&network, &pod, "eth0").unwrap();
+    assert_eq!((said.as_str(), node.link("cni0").mtu), ("", 1430));
+}
+
 /// In a dual-stack cluster an IPv4 packet of 1450 octets fits the overlay, but no pod.
 #[test]
 fn far_nodes_are_told_what_does_not_fit_a_pod() {

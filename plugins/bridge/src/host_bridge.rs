@@ -110,7 +110,9 @@ fn adopt(
         return Err(Error::new(Code::CONFLICT, msg).with_details(help));
     }
     let ours = link.alias.as_deref() == Some(BRIDGE_ALIAS);
-    let raise_mtu = wanted_mtu.filter(|&mtu| link.mtu < mtu && (ours || conf.mtu.is_some()));
+    // Without a word about it the kernel gives a bridge the least MTU of its ports: with more it
+    // would lose, and not answer, what is too large for one of them.
+    let raise_mtu = conf.mtu.filter(|&mtu| link.mtu < mtu);
     let change = LinkChange {
         up: (!link.up).then_some(true),
         promisc: (conf.promisc && !link.promisc).then_some(true),

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Bad input to the overlay that `vxlan` programs by itself: whoever wrote it reads what is wrong
+//! with which entry, and connections that were there before go on without a loss.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use integration_tests::{Fleet, Member, PATIENCE, Pod, Stack, Stream, changed, ping};
+use serde_json::{Value, json};
+
+const PACE: Duration = Duration::from_millis(2);
+
+/// A cluster with a pod on each node; what is bad is given to the first node.
+struct World {
+    fleet: Fleet,
+    pods: Vec<Pod>,
+}
+
+impl World {
+    fn new(count: u8, stack: Stack) -> Self {
+        let fleet = Fleet::new(count, stack);
+        let pods = fleet.attach_each(&json!({}));
+        Self { fleet, pods }
+    }
+
+    fn first(&self) -> &Member {
+        &self.fleet.members[0]
+    }
+
+    /// Datagrams from the first node's pod to that of another, by each family.
+    fn streams(&self, to: usize) -> Vec<Stream> {
+        let addresses = self.pods[to].all_addresses().into_iter();
+        let stream = |address| Stream::start(&self.pods[0], &self.pods[to], address, 9, PACE);
+        addresses.map(stream).collect()
+    }
+
+    /// Attaches one more pod to the first node with these keys for `vxlan`; what was said.
+    fn attach(&self, keys: &Value) -> (Pod, String) {
+        let (node, runner) = (&self.first().node, &self.first().runner);
+        let pod = node.any_pod();
+        let network = self.fleet.conflist(self.first(), keys);
+        let added = runner.add_hearing(&network, &pod, "eth0");
+        (pod, added.unwrap_or_else(|failure| panic!("{failure}")).1)
+    }
+
+    /// Code and text of the error by which `vxlan` refuses to attach a pod.
+    fn refused(&self, keys: &Value) -> (u64, String) {
+        let (node, runner) = (&self.first().node, &self.first().runner);
+        let pod = node.any_pod();
+        let network = self.fleet.conflist(self.first(), keys);
+        let failure = runner.add(&network, &pod, "eth0").expect_err("it is bad");
+        assert_eq!(failure.call, "vxlan ADD", "{failure}");
+        let deleted = runner.del(&network, &pod, "eth0");
+        deleted.unwrap_or_else(|failure| panic!("{failure}"));
+        failure.error()
+    }
+
+    fn assert_refused(&self, keys: &Value, code: u64, words: &[&str]) {
+        let (found, text) = self.refused(keys);
+        let said = words.iter().all(|word| text.contains(word));
+        assert!(found == code && said, "{code} {words:?}: {found} {text}");
+    }
+}
+
+fn assert_nothing_lost(streams: Vec<Stream>) {
+    for stream in streams {
+        assert!(stream.wait_for(20, PATIENCE));
+        let tally = stream.end();
+        assert_eq!(tally.lost(), 0, "{tally:?}");
+    }
+}
+
+/// An entry of the third node that can't be beside the others: the change, the words that name it,
+/// and whether it is about IPv4.
+fn bad_entries(fleet: &Fleet) -> Vec<(Value, Vec<String>, bool)> {
+    let mac = fleet.members[1].node.link("podwire.1").mac.to_string();
+    let cases = [
+        (
+            "podCIDRs.0",
+            json!("10.200.2.128/25"),
+            "pod CIDR 10.200.2.128/25 overlaps 10.200.2.0/24 of node n2",
+            true,
+        ),
+        (
+            "podCIDRs.1",
+            json!("fd00:200:0:2:8000::/65"),
+            "overlaps fd00:200:0:2::/64 of node n2",
+            false,
+        ),
+        (
+            "podCIDRs.0",
+            json!("10.201.3.0/24"),
+            "10.201.3.0/24 is not within the network 10.200.0.0/16",
+            true,
+        ),
+        (
+            "underlay.0",
+            json!("192.0.2.12"),
+            "underlay address 192.0.2.12 is that of node n2",
+            true,
+        ),
+        ("mac", json!(mac), "is that of node n2, too", true),
+        (
+            "underlay",
+            json!(["192.0.2.13"]),
+            "fd00:200:0:3::/64, but no IPv6 underlay address",
+            false,
+        ),
+        (
+            "underlay.1",
+            json!("ff02::1"),
+            "ff02::1 is not the address of a host",
+            false,
+        ),
+    ];
+    let case = |(key, value, words, v4): (&str, Value, &str, bool)| {
+        let nodes = changed(&fleet.nodes(), &format!("2.{key}"), value);
+        (nodes, vec!["node n3".to_owned(), words.to_owned()], v4)
+    };
+    cases.into_iter().map(case).collect()
+}
+
+/// One family of one node is left out; it is named, and everybody else is served.
+#[test]
+fn a_bad_entry_is_named_and_costs_no_other() {
+    let world = World::new(3, Stack::Dual);
+    for (nodes, words, v4) in bad_entries(&world.fleet) {
+        let good = world.streams(1);
+        let (pod, said) = world.attach(&json!({"nodes": nodes}));
+        assert!(
+            words.iter().all(|word| said.contains(word)),
+            "{words:?}: {said}"
+        );
+        assert_nothing_lost(good);
+        for address in world.pods[1].all_addresses() {
+            assert!(ping(&pod, address, PATIENCE), "{address}");
+        }
+        let other_family = world.pods[2].all_addresses().into_iter();
+        for address in other_family.filter(|address| address.is_ipv4() != v4) {
+            assert!(ping(&pod, address, PATIENCE), "{address}: {said}");
+        }
+        let (_pod, said) = world.attach(&json!({}));
+        assert_eq!(said, "", "the list is good again");
+        assert_nothing_lost(world.streams(2));
+    }
+}
+
+#[test]
+fn what_gives_this_node_no_overlay_is_refused_and_nothing_is_lost() {
+    let world = World::new(2, Stack::Dual);
+    let (node, nodes) = (&world.first().node, world.fleet.nodes());
+    let streams = world.streams(1);
+    let whole = world.fleet.nodes_json();
+    let file = "/run/lab/nodes.json";
+    for half in [0, 1, whole.len() / 2, whole.len() - 1] {
+        node.write(file, &whole[..half]);
+        let keys = json!({"nodes": null, "nodesFile": file});
+        world.assert_refused(&keys, 7, &[file, "EOF"]);
+    }
+    // In a file that is Podwire's alone a key that nobody knows is a typing error.
+    node.write(file, whole.replacen("podCIDRs", "podCidr", 1));
+    let keys = json!({"nodes": null, "nodesFile": file});
+    world.assert_refused(&keys, 7, &[file, "nodes[0]", "podCidr"]);
+    let keys = json!({"nodes": null, "nodesFile": "/run/lab/none"});
+    world.assert_refused(&keys, 7, &["/run/lab/none"]);
+    for (keys, words) in [
+        (
+            json!({"nodes": [nodes[1]]}),
+            ["none of the 1 nodes", "address"],
+        ),
+        (json!({"nodes": []}), ["none of the 0 nodes", "address"]),
+        (
+            json!({"node": "n7"}),
+            [
+                "node n7, which is this one,",
+                "is not in the list of 2 nodes",
+            ],
+        ),
+        (
+            json!({"nodes": changed(&nodes, "0.podCIDRs.0", json!("10.201.1.0/24"))}),
+            ["node n1, which is this one", "10.201.1.0/24 is not within"],
+        ),
+        (
+            json!({"nodes": changed(&nodes, "0.underlay", json!([]))}),
+            ["none of the 2 nodes", "address"],
+        ),
+        (
+            json!({"network": null}),
+            ["no network is given", "for the pods"],
+        ),
+        (json!({"network": "10.200.0.0"}), ["10.200.0.0", "network"]),
+        (
+            json!({"vni": 0}),
+            ["VNI 0 is not a number from 1 to 16777215", "vni"],
+        ),
+        (
+            json!({"vni": 16_777_216}),
+            ["VNI 16777216 is not a number from 1 to 16777215", "vni"],
+        ),
+        (json!({"port": 0}), ["`0`", "port"]),
+        (json!({"port": 65_536}), ["`65536`", "port"]),
+        (
+            json!({"nodes": changed(&nodes, "1.underlay", json!("192.0.2.256"))}),
+            ["nodes[1]", "192.0.2.256"],
+        ),
+        (
+            json!({"nodes": changed(&nodes, "1.podCIDRs.0", json!("10.200.2.0/33"))}),
+            ["nodes[1]", "10.200.2.0/33"],
+        ),
+        (
+            json!({"nodes": changed(&nodes, "1.mac", json!("02:00:00:00:00"))}),
+            ["nodes[1]", "02:00:00:00:00"],
+        ),
+        (
+            json!({"nodes": changed(&nodes, "1.name", json!(""))}),
+            ["nodes[1]", "empty name"],
+        ),
+    ] {
+        world.assert_refused(&keys, 7, &words);
+    }
+    assert_nothing_lost(streams);
+}
+
+#[test]
+fn an_underlay_that_is_gone_is_named_until_it_is_back() {
+    let world = World::new(2, Stack::Dual);
+    for family in world.streams(1) {
+        assert!(family.wait_for(5, PATIENCE));
+    }
+    world.fleet.remove_uplink(world.first());
+    // The node knows itself by its address: without it, only a name says who it is.
+    world.assert_refused(&json!({}), 7, &["none of the 2 nodes"]);
+    let named = json!({"node": "n1"});
+    world.assert_refused(&named, 11, &["no link of this node has", "192.0.2.11"]);
+    world.fleet.add_uplink(world.first());
+    let (pod, said) = world.attach(&named);
+    assert_eq!(said, "");
+    for address in world.pods[1].all_addresses() {
+        assert!(ping(&pod, address, PATIENCE), "{address}");
+    }
+    assert_nothing_lost(world.streams(1));
+}
+
+/// The first of them as far as the kernel's tables carry.
+#[test]
+fn a_list_of_65000_nodes_is_no_matter() {
+    let world = World::new(2, Stack::V4);
+    let streams = world.streams(1);
+    let more = (0_u32..).map(|number| (number, (number >> 8, number & 255)));
+    let more = more.filter(|(_, (high, _))| *high != 200).take(64_998);
+    let more = more.map(|(number, (high, low))| {
+        let underlay = IpAddr::from((0xc612_0000 + number).to_be_bytes());
+        json!({"name": format!("far{number}"), "underlay": underlay.to_string(), "podCIDRs": format!("10.{high}.{low}.0/24")})
+    });
+    let own = world.fleet.members.iter().map(Member::entry);
+    let nodes: Value = own.chain(more).collect();
+    let file = "/run/lab/nodes.json";
+    world
+        .first()
+        .node
+        .write(file, json!({"nodes": nodes}).to_string());
+    let keys = json!({"nodes": null, "nodesFile": file, "network": "10.0.0.0/8"});
+    let (pod, said) = world.attach(&keys);
+    assert_eq!(said, "");
+    assert!(ping(&pod, world.pods[1].ipv4("eth0"), PATIENCE));
+    assert_nothing_lost(streams);
+    let routes = world.first().node.ip("route show dev podwire.1");
+    assert_eq!(routes.lines().count(), 64_999);
+}

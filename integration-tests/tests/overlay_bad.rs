@@ -227,12 +227,12 @@ fn an_underlay_that_is_gone_is_named_until_it_is_back() {
     for family in world.streams(1) {
         assert!(family.wait_for(5, PATIENCE));
     }
-    world.fleet.remove_uplink(world.first());
+    world.fleet.pull_out(world.first());
     // The node knows itself by its address: without it, only a name says who it is.
     world.assert_refused(&json!({}), 7, &["none of the 2 nodes"]);
     let named = json!({"node": "n1"});
     world.assert_refused(&named, 11, &["no link of this node has", "192.0.2.11"]);
-    world.fleet.add_uplink(world.first());
+    world.fleet.plug_in(world.first());
     let (pod, said) = world.attach(&named);
     assert_eq!(said, "");
     for address in world.pods[1].all_addresses() {

@@ -141,6 +141,11 @@ impl Agenda {
         )
     }
 
+    /// The look that is to be taken now or later, other than an audit. It counts as done.
+    pub(crate) fn take_any_look(&mut self) -> Option<Look> {
+        self.look.take().map(|(_, look)| look)
+    }
+
     /// A look was taken from `begun` to `now`; after one with errors the next one comes by itself.
     pub(crate) fn has_looked(&mut self, begun: Instant, now: Instant, scope: Scope, errors: bool) {
         self.looks_rest_until = now + rest(now - begun);

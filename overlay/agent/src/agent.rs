@@ -14,7 +14,7 @@ use crate::agenda::{Agenda, Cause, Look, Scope};
 use crate::belief::{Belief, Doubt, Verdict};
 use crate::believed::{Believed, Changes, Unusable};
 use crate::cli::origin;
-use crate::journal::{Repairs, Saying, Troubles};
+use crate::journal::Journal;
 use crate::kernel::{Heard, Kernel};
 use crate::overlay::NodeOverlay;
 use crate::publication::Publication;
@@ -32,18 +32,6 @@ pub(crate) struct Agent<S> {
     standing: Standing,
     publication: Publication,
     journal: Journal,
-}
-
-/// What has been said in the log.
-#[derive(Debug)]
-struct Journal {
-    begun: Instant,
-    list: Troubles,
-    complaints: Troubles,
-    kernel: Troubles,
-    foreign: Troubles,
-    repairs: Repairs,
-    converged: bool,
 }
 
 /// Why the loop goes on.
@@ -70,15 +58,7 @@ impl<S: Source> Agent<S> {
             belief,
             standing: Standing::default(),
             publication,
-            journal: Journal {
-                begun: Instant::now(),
-                list: Troubles::grave("the list of nodes"),
-                complaints: Troubles::slight("entries of the list"),
-                kernel: Troubles::grave("the overlay"),
-                foreign: Troubles::slight("other programs' routes"),
-                repairs: Repairs::default(),
-                converged: false,
-            },
+            journal: Journal::begin(),
         }
     }
 
@@ -92,7 +72,7 @@ impl<S: Source> Agent<S> {
                 () = sleep_until(self.agenda.next().into()) => Wake::Due,
             };
             match wake {
-                Wake::Ordered(Order::End) => return,
+                Wake::Ordered(Order::End) => return self.end(),
                 Wake::Ordered(Order::Read) | Wake::ListChanged => {
                     self.agenda.read_soon(Instant::now());
                 }
@@ -106,6 +86,13 @@ impl<S: Source> Agent<S> {
                 self.look(look);
                 kernel.watch_sysctls(self.overlay.device_names());
             }
+        }
+    }
+
+    /// What is known to be due is done before the end: nobody does it afterwards.
+    fn end(&mut self) {
+        if let Some(look) = self.agenda.take_any_look() {
+            self.look(look);
         }
     }
 
@@ -136,9 +123,15 @@ impl<S: Source> Agent<S> {
         let answer = self.source.read().await.map_err(Unusable::from);
         let answer = answer.and_then(|list| self.overlay.consider(list));
         let now = Instant::now();
-        match self.belief.weigh(now, self.doubt(&answer)) {
+        let doubt = self.doubt(&answer);
+        match self.belief.weigh(now, doubt) {
             Verdict::Believe => self.conclude(answer),
-            Verdict::AskAgain(when) => self.agenda.read_at(when),
+            Verdict::AskAgain(when) => {
+                if doubt == Some(Doubt::NoPeers) {
+                    self.journal.doubts();
+                }
+                self.agenda.read_at(when);
+            }
         }
         self.agenda.has_read(begun, now);
     }
@@ -161,12 +154,10 @@ impl<S: Source> Agent<S> {
     fn conclude(&mut self, answer: Result<Believed, Unusable>) {
         match answer {
             Ok(list) => {
-                self.journal.list.are([]);
-                let complaints = list.complaints.iter().map(ToString::to_string);
-                self.journal.complaints.are(complaints);
+                self.journal.believes(&list.complaints);
                 self.adopt(list);
             }
-            Err(error) => self.journal.list.are([error.to_string()]),
+            Err(error) => self.journal.refuses(&error),
         }
         self.publish();
     }
@@ -184,12 +175,8 @@ impl<S: Source> Agent<S> {
         if (&before.cluster, &before.settings) == (&list.cluster, &list.settings) {
             return;
         }
-        let Changes {
-            came,
-            went,
-            changed,
-        } = Changes::between(&before.cluster, &list.cluster);
-        info!(came, went, changed, "the list of nodes changed");
+        self.journal
+            .follows(Changes::between(&before.cluster, &list.cluster));
         let begun = Instant::now();
         let outcome = self.overlay.follow(list);
         self.conclude_look(begun, cause, Scope::Guard, &outcome);
@@ -233,60 +220,13 @@ impl<S: Source> Agent<S> {
         self.agenda.has_looked(begun, now, scope, outcome.failed());
         if let Some(believed) = self.overlay.believed() {
             self.standing.note(&believed.cluster, outcome);
-            self.journal.tell(cause, outcome, &self.standing, now);
+            self.journal.looked(cause, outcome, &self.standing, now);
         }
     }
 
     fn publish(&mut self) {
-        let troubles = [&self.journal.kernel, &self.journal.list];
-        let sentences: Vec<_> = troubles
-            .into_iter()
-            .filter_map(|it| it.sentence())
-            .collect();
-        let last_error = (!sentences.is_empty()).then(|| sentences.join("; "));
+        let last_error = self.journal.last_error();
         self.publication
             .publish(&self.overlay, &self.standing, last_error);
-    }
-}
-
-impl Journal {
-    /// Says what a look found and did.
-    fn tell(&mut self, cause: Cause, outcome: &Outcome, standing: &Standing, now: Instant) {
-        self.kernel.are(standing.errors().cloned());
-        if let Some(report) = &outcome.report {
-            self.foreign
-                .are(report.complaints.iter().map(ToString::to_string));
-        }
-        if standing.converged() && !self.converged {
-            self.converged = true;
-            let seconds = (now - self.begun).as_secs_f64();
-            info!(
-                peers = standing.programmed,
-                seconds, "the overlay is usable"
-            );
-            return;
-        }
-        match outcome.operations() {
-            Some(operations) if cause == Cause::List => {
-                info!(operations, "programmed the list");
-            }
-            Some(operations) => self.repaired(cause, &operations, now),
-            None => {
-                if let Some(repairs) = self.repairs.rest(now) {
-                    info!(repairs, "nobody undoes repairs any more");
-                }
-            }
-        }
-    }
-
-    fn repaired(&mut self, cause: Cause, operations: &str, now: Instant) {
-        match self.repairs.note(now) {
-            Saying::Repair => info!(%cause, operations, "repaired the overlay"),
-            Saying::Quarrel => warn!(
-                operations,
-                "another program keeps undoing repairs; they go on, and are not told one by one"
-            ),
-            Saying::Nothing => {}
-        }
     }
 }

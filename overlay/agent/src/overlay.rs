@@ -99,13 +99,11 @@ impl NodeOverlay {
     /// This node's name, which stays what it was as long as the list has it: a node whose address
     /// changes is the same one.
     fn name_in(&self, nodes: &[Node]) -> Result<String, Unusable> {
-        let listed = |name: &&str| nodes.iter().any(|node| node.name == **name);
-        let last = self
-            .believed
-            .as_ref()
-            .map(|believed| believed.cluster.own());
-        if let Some(name) = last.filter(listed) {
-            return Ok(name.to_owned());
+        let last = self.believed.as_ref();
+        let last = last.map(|believed| believed.cluster.own().to_owned());
+        let listed = |name: &String| nodes.iter().any(|node| node.name == *name);
+        if last.as_ref().is_some_and(listed) {
+            return Ok(last.unwrap_or_default());
         }
         let addresses = self.rtnl.all_addresses()?;
         let addresses: Vec<IpAddr> = addresses.iter().map(|(_, it)| it.network.ip()).collect();
@@ -114,7 +112,10 @@ impl NodeOverlay {
             addresses: &addresses,
             hostname: &self.wishes.hostname,
         };
-        Ok(identity.among(nodes)?)
+        // That the list has lost this node is more to the point than that it has no such address.
+        identity
+            .among(nodes)
+            .or_else(|error| Ok(last.ok_or(error)?))
     }
 
     /// Believes a list from now on.

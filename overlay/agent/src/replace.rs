@@ -5,17 +5,18 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Makes `content` the content of a file. Readers see the old or the new one, a crash leaves
+/// Makes `content` the content of a file, in a directory that is made if need be. Readers see the old or the new one, a crash leaves
 /// either. The file that is written first has a name that no container runtime takes for a
 /// network configuration: it ends neither in `.conf` nor in `.conflist` nor in `.json`.
 pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
-    let new = new(path)?;
+    let (new, directory) = (new(path)?, directory(path));
+    fs::create_dir_all(directory)?;
     let written = write(&new, content).and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         fs::remove_file(&new).ok();
     }
     written?;
-    directory(path).map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    File::open(directory)?.sync_all()
 }
 
 fn write(path: &Path, content: &str) -> io::Result<()> {
@@ -30,13 +31,11 @@ fn new(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(format!(".{}.podwired-new", name.to_string_lossy())))
 }
 
-fn directory(path: &Path) -> Option<&Path> {
-    let directory = path.parent()?;
-    Some(if directory.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        directory
-    })
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 #[cfg(test)]
@@ -46,7 +45,7 @@ mod tests {
     #[test]
     fn a_file_is_replaced_and_nothing_is_left_beside_it() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("10-podwire.conflist");
+        let path = directory.path().join("net.d/10-podwire.conflist");
         for content in ["one", "another"] {
             replace(&path, content).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);

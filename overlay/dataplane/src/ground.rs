@@ -6,7 +6,7 @@ use topology::{Cluster, Overlay, difference};
 
 use crate::device::{DeviceWish, Found};
 use crate::peers::OnDevice;
-use crate::{Dataplane, Error, Underlay};
+use crate::{Dataplane, Error, Surroundings, Underlay};
 
 /// An underlay, and a device on it that is as it should be.
 pub(crate) struct Ground {
@@ -38,19 +38,26 @@ impl Ground {
     }
 }
 
-/// Whether the kernel holds all of a cluster, by a look-up for each object.
-pub(crate) fn holds(dataplane: &Dataplane<'_>, cluster: &Cluster) -> Result<bool, Error> {
+/// What of the host a cluster depends on, if the kernel holds all of it, by a look-up for each
+/// object.
+pub(crate) fn glance(
+    dataplane: &Dataplane<'_>,
+    cluster: &Cluster,
+) -> Result<Option<Surroundings>, Error> {
     let addresses = dataplane.rtnl.all_addresses()?;
+    let (mut underlays, mut devices) = (Vec::new(), Vec::new());
     for overlay in cluster.overlays() {
         let Some(ground) = Ground::of(dataplane, overlay, &addresses)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let direct = ground.underlay.direct(dataplane.settings);
         let wish = overlay.wish(ground.device.index, &direct);
         let (on_device, routes) = OnDevice::look_up(dataplane.rtnl, &wish)?;
         if !difference(&wish, &on_device.held(&routes)).is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
+        devices.push(ground.device.index);
+        underlays.push(ground.underlay);
     }
-    Ok(true)
+    Surroundings::with(dataplane, cluster, &addresses, underlays, &devices).map(Some)
 }

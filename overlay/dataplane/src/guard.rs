@@ -84,10 +84,8 @@ impl Guard<'_> {
     pub fn holds(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<bool, Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
         let bridges = names(bridges);
-        Ok(
-            overlay::holds(self.nft, &self.wish(cluster, &peers, &bridges))?
-                && masquerade::missing_shared(self.nft, OWNER, cluster.network())?.is_empty(),
-        )
+        let wish = self.wish(cluster, &peers, &bridges);
+        overlay::holds(self.nft, &wish, OWNER, cluster.network())
     }
 
     /// Takes all of it back; the networks' masquerade stays.

@@ -69,14 +69,15 @@ impl Dataplane<'_> {
         reconcile::reconcile(self, cluster, reconcile::Mode::Audit)
     }
 
-    /// Whether the kernel holds what the cluster wishes, by a look-up for each object: it costs as
-    /// much as this cluster has peers, whatever else the kernel holds. With some peers taken out of
-    /// a large cluster it is a spot check of that one. What is beyond the wish is not seen.
+    /// What of the host the cluster depends on, if the kernel holds what it wishes; none if it does
+    /// not. Each object is looked up: it costs as much as this cluster has peers, whatever else
+    /// the kernel holds, so that with some peers taken out of a large cluster it is a spot check
+    /// of that one. What is beyond the wish is not seen.
     ///
     /// # Errors
     /// When the underlay is not there, or the kernel refuses to tell.
-    pub fn holds(&self, cluster: &Cluster) -> Result<bool, Error> {
-        ground::holds(self, cluster)
+    pub fn glance(&self, cluster: &Cluster) -> Result<Option<Surroundings>, Error> {
+        ground::glance(self, cluster)
     }
 
     /// Makes the kernel, which holds what `before` wishes, hold what `after` does. Just the peers

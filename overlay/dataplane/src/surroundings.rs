@@ -32,20 +32,31 @@ impl Surroundings {
                 Err(error) => lacking.push(error.to_string()),
             }
         }
+        let found = Self::with(dataplane, cluster, &addresses, underlays, &[])?;
+        Ok(Self { lacking, ..found })
+    }
+
+    /// With these underlays and the bridges that there are; the links in `known` are none.
+    pub(crate) fn with(
+        dataplane: &Dataplane<'_>,
+        cluster: &Cluster,
+        addresses: &[(u32, Address)],
+        underlays: Vec<Underlay>,
+        known: &[u32],
+    ) -> Result<Self, Error> {
+        let mut not: BTreeSet<u32> = underlays.iter().map(|underlay| underlay.index).collect();
+        not.extend(known);
+        let devices = Family::ALL.map(|family| dataplane.device_name(family));
         let mut bridges = Vec::new();
-        for link in links_with_pods(dataplane.rtnl, cluster, &addresses)? {
-            let devices = Family::ALL.map(|family| dataplane.device_name(family));
-            let is_underlay = underlays
-                .iter()
-                .any(|underlay| underlay.index == link.index);
-            if !(link.loopback || is_underlay || devices.contains(&link.name)) {
+        for link in links_with_pods(dataplane.rtnl, cluster, addresses, &not)? {
+            if !(link.loopback || devices.contains(&link.name)) {
                 bridges.push(link.name);
             }
         }
         bridges.sort_unstable();
         Ok(Self {
             underlays,
-            lacking,
+            lacking: Vec::new(),
             bridges,
         })
     }
@@ -62,11 +73,12 @@ fn usable(
     Ok(underlay)
 }
 
-/// The links with an address within this node's own pod CIDRs.
+/// The links with an address within this node's own pod CIDRs, but for those in `not`.
 fn links_with_pods(
     rtnl: &Rtnl,
     cluster: &Cluster,
     addresses: &[(u32, Address)],
+    not: &BTreeSet<u32>,
 ) -> Result<Vec<Link>, Error> {
     let is_within = |(_, address): &&(u32, Address)| {
         let mut own = cluster
@@ -79,6 +91,7 @@ fn links_with_pods(
         .iter()
         .filter(is_within)
         .map(|(index, _)| *index)
+        .filter(|index| !not.contains(index))
         .collect();
     let mut links = Vec::new();
     for index in holders {

@@ -96,8 +96,9 @@ impl<'a> Attached<'a> {
             return self.refuse_underlay(bridge, mtu);
         }
         lower(&self.inside, &mut self.container, mtu)?;
-        if let Some(port) = &mut self.port {
-            lower(self.host, port, mtu)?;
+        if let Some(port) = &mut self.port
+            && lower(self.host, port, mtu)?
+        {
             // The kernel may have lowered the bridge's with it.
             self.bridge = self.master()?;
         }
@@ -166,9 +167,10 @@ impl<'a> Attached<'a> {
     }
 }
 
-fn lower(rtnl: &Rtnl, link: &mut Link, mtu: u32) -> Result<(), Error> {
+/// Says whether there was anything to do.
+fn lower(rtnl: &Rtnl, link: &mut Link, mtu: u32) -> Result<bool, Error> {
     if link.mtu <= mtu {
-        return Ok(());
+        return Ok(false);
     }
     let change = LinkChange {
         mtu: Some(mtu),
@@ -178,5 +180,5 @@ fn lower(rtnl: &Rtnl, link: &mut Link, mtu: u32) -> Result<(), Error> {
     rtnl.change_link(link.index, &change)
         .or_code(Code::KERNEL, wish)?;
     link.mtu = mtu;
-    Ok(())
+    Ok(true)
 }

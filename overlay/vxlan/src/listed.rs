@@ -155,7 +155,7 @@ fn stands(rtnl: &Rtnl, stamp: &Stamp) -> Option<bool> {
     nodes.push(head.own.clone());
     let (cluster, complaints) = Cluster::new(&head.own.name, nodes, &head.settings).ok()?;
     let dataplane = dataplane(rtnl, &head.settings);
-    let surroundings = dataplane.surroundings(&cluster).ok()?;
+    let surroundings = dataplane.glance(&cluster).ok()??;
     if !complaints.is_empty() || format!("{surroundings:?}") != head.surroundings {
         return Some(false);
     }
@@ -163,9 +163,7 @@ fn stands(rtnl: &Rtnl, stamp: &Stamp) -> Option<bool> {
         nft: &mut Nft::open().ok()?,
         settings: &head.settings,
     };
-    let stands =
-        dataplane.holds(&cluster).ok()? && guard.holds(&cluster, &surroundings.bridges).ok()?;
-    Some(stands)
+    guard.holds(&cluster, &surroundings.bridges).ok()
 }
 
 /// The nodes of a cluster as a list would have them: this one, and the peers in the order of

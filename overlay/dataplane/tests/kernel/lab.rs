@@ -180,8 +180,10 @@ impl Host {
 
     pub(crate) fn holds(&self, nodes: &[Node], settings: &Settings) -> bool {
         let cluster = self.cluster(nodes, settings);
-        let holds = self.inside(|| self.dataplane(settings).holds(&cluster));
-        holds.unwrap()
+        let seen = self.inside(|| self.dataplane(settings).glance(&cluster).unwrap());
+        let surroundings = self.dataplane(settings).surroundings(&cluster).unwrap();
+        assert!(seen.iter().all(|seen| *seen == surroundings), "{seen:?}");
+        seen.is_some()
     }
 
     pub(crate) fn follow(&self, before: &[Node], after: &[Node], settings: &Settings) -> Report {

@@ -12,6 +12,8 @@
 //! identifiers of ICMP and the keys of GRE as well. Ports below 1024 keep the kernel's own treatment:
 //! they become other ports below 1024, which servers may ask for.
 
+use ipnetwork::IpNetwork;
+
 use super::plan::Seen;
 use super::ruleset::{NETWORK_CHAIN, RESERVE, TABLE};
 use crate::{Base, Batch, Error, Expr, Installed, Meta, Nft, Register, Rule, Verdict};
@@ -42,17 +44,33 @@ pub(crate) fn add(nft: &mut Nft, batch: &mut Batch, port: u16) -> Result<(), Err
 
 /// What of [`add`] the kernel does not hold, one sentence each.
 pub(crate) fn missing(nft: &mut Nft, port: u16) -> Result<Vec<String>, Error> {
+    Ok(lacks(&Seen::read(nft, &[])?, port))
+}
+
+/// Whether it holds that, and exempts what `owner` shares and nothing else of it.
+pub(crate) fn holds(
+    nft: &mut Nft,
+    port: u16,
+    owner: &str,
+    shared: &[IpNetwork],
+) -> Result<bool, Error> {
     let seen = Seen::read(nft, &[])?;
-    let rule = (!is_reserved(&seen, port)).then(|| {
+    Ok(lacks(&seen, port).is_empty()
+        && seen.lacks_of_shared(owner, shared).is_empty()
+        && seen.no_longer_shared(owner, shared).is_empty())
+}
+
+fn lacks(seen: &Seen<'_>, port: u16) -> Vec<String> {
+    let rule = (!is_reserved(seen, port)).then(|| {
         format!("chain {RESERVE} of {TABLE} does not keep masqueraded flows off UDP port {port}")
     });
-    let chains = unreserved(&seen).map(|masquerade| {
+    let chains = unreserved(seen).map(|masquerade| {
         format!(
             "chain {} of {TABLE} does not jump to chain {RESERVE}",
             masquerade.chain
         )
     });
-    Ok(rule.into_iter().chain(chains).collect())
+    rule.into_iter().chain(chains).collect()
 }
 
 /// Adds to the batch the removal of all that [`add`] makes.

@@ -106,10 +106,16 @@ pub fn update(nft: &mut Nft, came: &[IpAddr], went: &[IpAddr]) -> Result<bool, E
     Ok(held)
 }
 
-/// Whether the kernel holds the rules of `overlay` and its peers, without a look at others: what it
-/// costs does not grow with their number. So `overlay` may have some of the peers only.
-pub fn holds(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<bool, Error> {
-    Ok(plan::holds(nft, overlay)? && reserve::missing(nft, overlay.port)?.is_empty())
+/// Whether the kernel holds the rules of `overlay` and its peers, and what `owner` shares
+/// ([`masquerade::share`](crate::masquerade::share)), without a look at other peers: what it costs
+/// does not grow with their number. So `overlay` may have some of the peers only.
+pub fn holds(
+    nft: &mut Nft,
+    overlay: &Overlay<'_>,
+    owner: &str,
+    shared: &[IpNetwork],
+) -> Result<bool, Error> {
+    Ok(plan::holds(nft, overlay)? && reserve::holds(nft, overlay.port, owner, shared)?)
 }
 
 /// What of `overlay` the kernel does not hold, or holds beyond it, one sentence each.

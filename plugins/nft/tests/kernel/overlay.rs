@@ -171,10 +171,13 @@ fn whatever_others_removed_is_told_and_made_again() {
         assert_ne!(missing, none());
         // Of what is beyond the wish it sees rules only.
         let beyond = missing.iter().all(|it| it.ends_with("not of a known peer"));
-        assert_eq!(overlay::holds(&mut nft, &wish).unwrap(), beyond);
+        assert_eq!(
+            overlay::holds(&mut nft, &wish, "overlay", &[]).unwrap(),
+            beyond
+        );
         overlay::ensure(&mut nft, &wish).unwrap();
         assert_eq!(overlay::missing(&mut nft, &wish).unwrap(), none());
-        assert!(overlay::holds(&mut nft, &wish).unwrap());
+        assert!(overlay::holds(&mut nft, &wish, "overlay", &[]).unwrap());
     }
 }
 

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Bad input to the overlay that `vxlan` programs by itself: whoever wrote it reads what is wrong
-//! with which entry, and connections that were there before go on without a loss.
+//! Given to the plugin `vxlan`, which programs the overlay by itself.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
-use integration_tests::{Fleet, Member, PATIENCE, Pod, Stack, Stream, changed, ping};
+use integration_tests::{Fleet, Member, PATIENCE, Pod, Stack, changed, ping};
 use serde_json::{Value, json};
 
-const PACE: Duration = Duration::from_millis(2);
+use crate::{assert_nothing_lost, bad_entries, many, streams};
 
 /// A cluster with a pod on each node; what is bad is given to the first node.
 struct World {
@@ -25,13 +21,6 @@ impl World {
 
     fn first(&self) -> &Member {
         &self.fleet.members[0]
-    }
-
-    /// Datagrams from the first node's pod to that of another, by each family.
-    fn streams(&self, to: usize) -> Vec<Stream> {
-        let addresses = self.pods[to].all_addresses().into_iter();
-        let stream = |address| Stream::start(&self.pods[0], &self.pods[to], address, 9, PACE);
-        addresses.map(stream).collect()
     }
 
     /// Attaches one more pod to the first node with these keys for `vxlan`; what was said.
@@ -62,70 +51,12 @@ impl World {
     }
 }
 
-fn assert_nothing_lost(streams: Vec<Stream>) {
-    for stream in streams {
-        assert!(stream.wait_for(20, PATIENCE));
-        let tally = stream.end();
-        assert_eq!(tally.lost(), 0, "{tally:?}");
-    }
-}
-
-/// An entry of the third node that can't be beside the others: the change, the words that name it,
-/// and whether it is about IPv4.
-fn bad_entries(fleet: &Fleet) -> Vec<(Value, Vec<String>, bool)> {
-    let mac = fleet.members[1].node.link("podwire.1").mac.to_string();
-    let cases = [
-        (
-            "podCIDRs.0",
-            json!("10.200.2.128/25"),
-            "pod CIDR 10.200.2.128/25 overlaps 10.200.2.0/24 of node n2",
-            true,
-        ),
-        (
-            "podCIDRs.1",
-            json!("fd00:200:0:2:8000::/65"),
-            "overlaps fd00:200:0:2::/64 of node n2",
-            false,
-        ),
-        (
-            "podCIDRs.0",
-            json!("10.201.3.0/24"),
-            "10.201.3.0/24 is not within the network 10.200.0.0/16",
-            true,
-        ),
-        (
-            "underlay.0",
-            json!("192.0.2.12"),
-            "underlay address 192.0.2.12 is that of node n2",
-            true,
-        ),
-        ("mac", json!(mac), "is that of node n2, too", true),
-        (
-            "underlay",
-            json!(["192.0.2.13"]),
-            "fd00:200:0:3::/64, but no IPv6 underlay address",
-            false,
-        ),
-        (
-            "underlay.1",
-            json!("ff02::1"),
-            "ff02::1 is not the address of a host",
-            false,
-        ),
-    ];
-    let case = |(key, value, words, v4): (&str, Value, &str, bool)| {
-        let nodes = changed(&fleet.nodes(), &format!("2.{key}"), value);
-        (nodes, vec!["node n3".to_owned(), words.to_owned()], v4)
-    };
-    cases.into_iter().map(case).collect()
-}
-
 /// One family of one node is left out; it is named, and everybody else is served.
 #[test]
 fn a_bad_entry_is_named_and_costs_no_other() {
     let world = World::new(3, Stack::Dual);
     for (nodes, words, v4) in bad_entries(&world.fleet) {
-        let good = world.streams(1);
+        let good = streams(&world.pods, 1);
         let (pod, said) = world.attach(&json!({"nodes": nodes}));
         assert!(
             words.iter().all(|word| said.contains(word)),
@@ -141,7 +72,7 @@ fn a_bad_entry_is_named_and_costs_no_other() {
         }
         let (_pod, said) = world.attach(&json!({}));
         assert_eq!(said, "", "the list is good again");
-        assert_nothing_lost(world.streams(2));
+        assert_nothing_lost(streams(&world.pods, 2));
     }
 }
 
@@ -149,7 +80,7 @@ fn a_bad_entry_is_named_and_costs_no_other() {
 fn what_gives_this_node_no_overlay_is_refused_and_nothing_is_lost() {
     let world = World::new(2, Stack::Dual);
     let (node, nodes) = (&world.first().node, world.fleet.nodes());
-    let streams = world.streams(1);
+    let streams = streams(&world.pods, 1);
     let whole = world.fleet.nodes_json();
     let file = "/run/lab/nodes.json";
     for half in [0, 1, whole.len() / 2, whole.len() - 1] {
@@ -224,7 +155,7 @@ fn what_gives_this_node_no_overlay_is_refused_and_nothing_is_lost() {
 #[test]
 fn an_underlay_that_is_gone_is_named_until_it_is_back() {
     let world = World::new(2, Stack::Dual);
-    for family in world.streams(1) {
+    for family in streams(&world.pods, 1) {
         assert!(family.wait_for(5, PATIENCE));
     }
     world.fleet.pull_out(world.first());
@@ -238,22 +169,15 @@ fn an_underlay_that_is_gone_is_named_until_it_is_back() {
     for address in world.pods[1].all_addresses() {
         assert!(ping(&pod, address, PATIENCE), "{address}");
     }
-    assert_nothing_lost(world.streams(1));
+    assert_nothing_lost(streams(&world.pods, 1));
 }
 
 /// The first of them as far as the kernel's tables carry.
 #[test]
 fn a_list_of_65000_nodes_is_no_matter() {
     let world = World::new(2, Stack::V4);
-    let streams = world.streams(1);
-    let more = (0_u32..).map(|number| (number, (number >> 8, number & 255)));
-    let more = more.filter(|(_, (high, _))| *high != 200).take(64_998);
-    let more = more.map(|(number, (high, low))| {
-        let underlay = IpAddr::from((0xc612_0000 + number).to_be_bytes());
-        json!({"name": format!("far{number}"), "underlay": underlay.to_string(), "podCIDRs": format!("10.{high}.{low}.0/24")})
-    });
-    let own = world.fleet.members.iter().map(Member::entry);
-    let nodes: Value = own.chain(more).collect();
+    let streams = streams(&world.pods, 1);
+    let nodes = many(&world.fleet);
     let file = "/run/lab/nodes.json";
     world
         .first()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# make demo                    pods attached before your eyes, in namespaces: no root, nothing installed
+# make demo                    two nodes with pods, in namespaces: no root, nothing installed
 # make test                    every test; installs and builds what they need, and says what
 # make bench                   what operations cost, and what the way between nodes carries
 # make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin, podwired into $(DESTDIR)/usr/local/bin

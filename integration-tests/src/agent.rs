@@ -151,6 +151,17 @@ impl Agent {
         self.log.wait(limit, |said| said.text.contains(word))
     }
 
+    /// Waits until it has said a line with `word` beyond the first `length` octets of its log, and
+    /// returns it.
+    pub fn says_after(&self, length: usize, word: &str, limit: Duration) -> Option<String> {
+        let line = |text: &str| {
+            let mut lines = text.get(length..)?.lines();
+            lines.find(|line| line.contains(word)).map(str::to_owned)
+        };
+        self.log.wait(limit, |said| line(&said.text).is_some());
+        line(&self.log())
+    }
+
     /// Sends it a signal.
     ///
     /// # Panics

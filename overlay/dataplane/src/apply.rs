@@ -8,27 +8,33 @@ use topology::{Op, PROTOCOL};
 use crate::peers::OnDevice;
 use crate::{Action, Error, Failure, Report};
 
+/// Requests that are held in memory at a time, besides those of which they are made.
+const AT_ONCE: usize = 1024;
+
 impl OnDevice {
     /// Carries requests out, many by one send, in their order.
     pub(crate) fn apply<'a>(
         &self,
         rtnl: &Rtnl,
-        ops: impl Iterator<Item = &'a Op>,
+        mut ops: impl Iterator<Item = &'a Op>,
         report: &mut Report,
     ) {
-        let (mut counted, mut requests) = (Vec::new(), Vec::new());
-        for op in ops {
-            let begin = requests.len();
-            self.translate(op, &mut requests);
-            counted.push((op, requests.len() - begin));
-        }
-        let mut outcomes = rtnl.apply(&requests).into_iter();
-        let mut misled = Vec::new();
-        for (op, count) in counted {
-            let refusals = outcomes.by_ref().take(count).filter_map(Result::err);
-            match refusals.filter(|error| !self.is_done(op, error)).last() {
-                Some(error) if is_misled(op, &error) => misled.push(op),
-                refusal => note(op, refusal, report),
+        let (mut requests, mut misled) = (Vec::new(), Vec::new());
+        loop {
+            let some: Vec<_> = ops.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            requests.clear();
+            let counts = some.iter().map(|op| self.translate(op, &mut requests));
+            let counts: Vec<_> = counts.collect();
+            let mut outcomes = rtnl.apply(&requests).into_iter();
+            for (op, count) in some.into_iter().zip(counts) {
+                let refusals = outcomes.by_ref().take(count).filter_map(Result::err);
+                match refusals.filter(|error| !self.is_done(op, error)).last() {
+                    Some(error) if is_misled(op, &error) => misled.push(op),
+                    refusal => note(op, refusal, report),
+                }
             }
         }
         self.apply_misled(rtnl, &misled, report);

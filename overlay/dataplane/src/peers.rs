@@ -98,12 +98,14 @@ impl OnDevice {
         }
     }
 
-    pub(crate) fn translate(&self, op: &Op, requests: &mut Vec<Request>) {
+    /// Adds the requests that an operation takes, and says how many.
+    pub(crate) fn translate(&self, op: &Op, requests: &mut Vec<Request>) -> usize {
         requests.push(match op {
             Op::SetFdbEntry(it) => Request::SetFdb(FdbEntry::new(self.device, mac(it.mac), it.dst)),
             Op::DeleteFdbEntry(it) => {
-                let entries = self.fdb_entries(mac(it.mac)).iter().copied();
-                return requests.extend(entries.map(Request::DeleteFdb));
+                let entries = self.fdb_entries(mac(it.mac));
+                requests.extend(entries.iter().copied().map(Request::DeleteFdb));
+                return entries.len();
             }
             Op::SetNeighbour(it) => Request::SetNeighbour(Neighbour {
                 link: self.device,
@@ -119,6 +121,7 @@ impl OnDevice {
             Op::ReplaceRoute(it) => Request::ReplaceRoute(route_entry(&(*it).into())),
             Op::DeleteRoute(it) => Request::DeleteRoute(route_entry(it)),
         });
+        1
     }
 
     /// All that the dump showed under a MAC address: it is sorted by it.

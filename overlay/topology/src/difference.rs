@@ -13,7 +13,7 @@ mod foreign;
 mod held;
 mod routes;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 pub use foreign::{Foreign, Obstacle};
 pub use held::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute};
@@ -165,25 +165,40 @@ impl Overlay {
     /// The names of the peers that these requests are about; none for what is no peer's any more.
     #[must_use]
     pub fn peers_of<'a>(&self, ops: impl IntoIterator<Item = &'a Op>) -> BTreeSet<&str> {
-        let (mut by_gateway, mut by_mac) = (HashMap::new(), HashMap::new());
-        for peer in self.peers() {
-            by_mac.insert(peer.mac, peer.node.as_str());
-            for cidr in &peer.pod_cidrs {
-                by_gateway.insert(cidr.network(), peer.node.as_str());
+        let peers = self.peers.iter().enumerate();
+        let (mut by_gateway, mut by_mac) = (Vec::new(), Vec::new());
+        for (index, peer) in peers {
+            by_mac.push((peer.mac, index));
+            let gateways = peer.pod_cidrs.iter().map(|cidr| cidr.network());
+            by_gateway.extend(gateways.map(|gateway| (gateway, index)));
+        }
+        by_mac.sort_unstable();
+        by_gateway.sort_unstable();
+        let mut concerned = vec![false; self.peers.len()];
+        for op in ops {
+            let peer = match op {
+                Op::SetFdbEntry(FdbEntry { mac, .. })
+                | Op::DeleteFdbEntry(HeldFdbEntry { mac, .. }) => at(&by_mac, mac),
+                Op::SetNeighbour(Neighbour { address, .. })
+                | Op::DeleteNeighbour(HeldNeighbour { address, .. }) => at(&by_gateway, address),
+                Op::AddRoute(Route { dst, .. })
+                | Op::ReplaceRoute(Route { dst, .. })
+                | Op::DeleteRoute(HeldRoute { dst, .. }) => at(&by_gateway, &dst.network()),
+            };
+            if let Some(index) = peer {
+                concerned[index] = true;
             }
         }
-        let peer = |op: &Op| match op {
-            Op::SetFdbEntry(FdbEntry { mac, .. }) => by_mac.get(mac),
-            Op::DeleteFdbEntry(HeldFdbEntry { mac, .. }) => by_mac.get(mac),
-            Op::SetNeighbour(Neighbour { address, .. }) => by_gateway.get(address),
-            Op::DeleteNeighbour(HeldNeighbour { address, .. }) => by_gateway.get(address),
-            Op::AddRoute(Route { dst, .. }) | Op::ReplaceRoute(Route { dst, .. }) => {
-                by_gateway.get(&dst.network())
-            }
-            Op::DeleteRoute(HeldRoute { dst, .. }) => by_gateway.get(&dst.network()),
-        };
-        ops.into_iter().filter_map(peer).copied().collect()
+        let peers = self.peers.iter().zip(concerned);
+        let concerned = peers.filter(|(_, concerned)| *concerned);
+        concerned.map(|(peer, _)| peer.node.as_str()).collect()
     }
+}
+
+/// What a sorted list has under a key.
+fn at<K: Ord>(sorted: &[(K, usize)], key: &K) -> Option<usize> {
+    let found = sorted.binary_search_by(|(other, _)| other.cmp(key));
+    found.ok().map(|place| sorted[place].1)
 }
 
 #[cfg(test)]

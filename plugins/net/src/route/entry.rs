@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use netlink_packet_core::Parseable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::{RouteFlags, RouteMessage, RouteScope};
 
@@ -68,6 +69,12 @@ impl Rtnl {
             .map_err(|cause| cause.during(format!("cannot look up the entry for {destination}")))?;
         Ok(found.iter().flat_map(entries).next())
     }
+}
+
+/// The entries that a message of the kernel's stands for, given as its bytes.
+pub(super) fn read(message: &[u8]) -> Vec<RouteEntry> {
+    let message = RouteMessage::parse(message).ok();
+    message.iter().flat_map(entries).collect()
 }
 
 /// The entries that a message of the kernel's stands for.

@@ -4,15 +4,14 @@
 
 pub(crate) mod entry;
 mod message;
+mod plain;
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
-use netlink_packet_core::{NLM_F_CREATE, Parseable};
-use netlink_packet_route::route::{
-    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType,
-};
+use netlink_packet_core::NLM_F_CREATE;
+use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
@@ -198,20 +197,14 @@ impl Rtnl {
         request
             .attributes
             .extend(filter.oif.map(RouteAttribute::Oif));
+        // A kernel without IPv6 answers with what it has: IPv4.
+        let family = u8::from(filter.family);
         self.dump(RouteNetlinkMessage::GetRoute(request), |message| {
-            let message = RouteMessage::parse(message).ok();
-            // A kernel without IPv6 answers with what it has: IPv4.
-            let unicast = message.filter(|message| {
-                let RouteHeader {
-                    address_family,
-                    kind,
-                    ..
-                } = message.header;
-                address_family == filter.family && kind == RouteType::Unicast
-            });
-            let entries = unicast.iter().flat_map(entry::entries);
-            let wanted = entries.filter(|entry| filter.lets_through(entry));
-            wanted.collect::<Vec<_>>()
+            let unicast = Some(message).filter(|message| plain::is_unicast(message, family));
+            let usual = unicast.and_then(plain::read);
+            let unusual = unicast.filter(|_| usual.is_none()).map(entry::read);
+            let entries = usual.into_iter().chain(unusual.unwrap_or_default());
+            entries.filter(move |entry| filter.lets_through(entry))
         })
     }
 }

@@ -100,10 +100,10 @@ impl NodeOverlay {
     /// changes is the same one.
     fn name_in(&self, nodes: &[Node]) -> Result<String, Unusable> {
         let last = self.believed.as_ref();
-        let last = last.map(|believed| believed.cluster.own().to_owned());
-        let listed = |name: &String| nodes.iter().any(|node| node.name == *name);
-        if last.as_ref().is_some_and(listed) {
-            return Ok(last.unwrap_or_default());
+        let last = last.map(|believed| believed.cluster.own());
+        let listed = |name: &&str| nodes.iter().any(|node| node.name == **name);
+        if let Some(name) = last.filter(listed) {
+            return Ok(name.to_owned());
         }
         let addresses = self.rtnl.all_addresses()?;
         let addresses: Vec<IpAddr> = addresses.iter().map(|(_, it)| it.network.ip()).collect();
@@ -113,9 +113,8 @@ impl NodeOverlay {
             hostname: &self.wishes.hostname,
         };
         // That the list has lost this node is more to the point than that it has no such address.
-        identity
-            .among(nodes)
-            .or_else(|error| Ok(last.ok_or(error)?))
+        let name = identity.among(nodes);
+        Ok(name.or_else(|error| last.map(str::to_owned).ok_or(error))?)
     }
 
     /// Believes a list from now on.

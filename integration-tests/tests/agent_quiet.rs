@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The agent does nothing while nothing happens to the overlay, whatever happens beside it.
+
+use std::fs;
+
+use integration_tests::{Agent, Fleet, PATIENCE, Stack};
+use net::Event;
+
+/// The protocol number of the overlay's routes.
+const PROTOCOL: u8 = 118;
+const NODES: &str = "/run/lab/nodes.json";
+const ARGS: [&str; 4] = ["--nodes", NODES, "--log-level", "debug"];
+
+/// How often the agent looked at everything.
+fn looks(agent: &Agent) -> usize {
+    agent
+        .log()
+        .matches("looked cause=notification scope=Everything")
+        .count()
+}
+
+/// Pods come and go, and of the overlay's peers, of which there may be thousands, nobody asks.
+#[test]
+fn pods_cost_no_look_at_the_peers() {
+    let fleet = Fleet::new(3, Stack::Dual);
+    let member = &fleet.members[0];
+    member.node.write(NODES, fleet.nodes_json());
+    let agent = Agent::converged(&member.node, &ARGS);
+    let network = member.bridge();
+    // The first one brings the bridge, which the guard has to know.
+    let first = member.attach(&network);
+    let rules = || member.node.tool("nft", "list table inet podwire-overlay");
+    assert!(
+        member
+            .node
+            .eventually(PATIENCE, || rules().contains("cni0"))
+            .is_some()
+    );
+    let before = looks(&agent);
+    for _ in 0..5 {
+        let pod = member.attach(&network);
+        member.runner.del(&network, &pod, "eth0").unwrap();
+    }
+    // What the agent hears of now, it hears of after all that.
+    member.node.ip("link delete podwire.1");
+    assert!(
+        agent.says("repaired the overlay", PATIENCE),
+        "{}",
+        agent.log()
+    );
+    let after = looks(&agent) - before;
+    assert!(
+        (1..=2).contains(&after),
+        "the repair, and one more: {after}\n{}",
+        agent.log()
+    );
+    drop(first);
+}
+
+/// Another program's links, addresses, neighbours and routes are none of the agent's business.
+#[test]
+fn neither_do_others_links_and_routes() {
+    let fleet = Fleet::new(2, Stack::V4);
+    let member = &fleet.members[0];
+    member.node.write(NODES, fleet.nodes_json());
+    let agent = Agent::converged(&member.node, &ARGS);
+    for arguments in [
+        "link add v0 type veth peer name v1",
+        "link set v0 up",
+        "address add 198.51.100.1/24 dev v0",
+        "neighbour add 198.51.100.2 lladdr 02:00:00:00:00:02 dev v0",
+        "route add 203.0.113.0/24 via 198.51.100.2 dev v0 onlink",
+        "link delete v0",
+    ] {
+        member.node.ip(arguments);
+    }
+    member.node.ip("link delete podwire.1");
+    assert!(
+        agent.says("repaired the overlay", PATIENCE),
+        "{}",
+        agent.log()
+    );
+    let looks = looks(&agent);
+    assert!((1..=2).contains(&looks), "{looks}\n{}", agent.log());
+}
+
+/// An audit that finds nothing writes nothing, neither to the kernel nor to a file nor to the log.
+#[test]
+fn an_audit_is_silent() {
+    let fleet = Fleet::new(3, Stack::Dual);
+    let node = &fleet.members[0].node;
+    node.write(NODES, fleet.nodes_json());
+    let args = ["--audit-interval", "1", "--log-level", "trace"];
+    let agent = Agent::converged(node, &[&ARGS[..2], &args].concat());
+    assert!(agent.says("cause=audit", PATIENCE), "{}", agent.log());
+    let monitor = node.run(net::Monitor::open).unwrap();
+    let mut rules = node.run(nft::Monitor::open).unwrap();
+    let written = || {
+        node.run(|| {
+            fs::metadata("/run/podwire/overlay.json")
+                .unwrap()
+                .modified()
+        })
+        .unwrap()
+    };
+    let (state, before) = (written(), agent.log());
+    let said = |log: &str| {
+        log.lines()
+            .filter(|line| !line.contains("DEBUG looked"))
+            .count()
+    };
+    let audits = |log: &str| log.matches("cause=audit").count();
+    while audits(&agent.log()) < audits(&before) + 2 {
+        monitor.wait(PATIENCE / 50).unwrap();
+    }
+    // The kernel itself ends its detection of duplicate IPv6 addresses about now.
+    let events = monitor.drain_where(|event| match event {
+        Event::Route(protocol) => protocol == PROTOCOL,
+        Event::Link(_) | Event::Neighbour(_) => true,
+        Event::Address(_) => false,
+    });
+    assert!(events.is_empty(), "{events:?}");
+    assert!(!rules.drain().unwrap());
+    assert_eq!(written(), state);
+    assert_eq!(said(&agent.log()), said(&before), "{}", agent.log());
+}

@@ -190,13 +190,18 @@ impl DeviceWish {
     /// Router advertisements of whoever sends them through the tunnel change nothing here. With
     /// direct routing a packet may come through the tunnel whose answer goes without it, so the
     /// reverse path filter is loose: 2 in the device prevails, the kernel takes the larger of it
-    /// and `all`.
-    fn sysctls(&self) -> [(String, &'static str); 2] {
+    /// and `all`. What comes by the device is for pods: IPv4 has a switch for that per device, for
+    /// IPv6 the one for all counts.
+    fn sysctls(&self) -> Vec<(String, &'static str)> {
         let of_device = |family, setting| format!("net/{family}/conf/{}/{setting}", self.name);
         let accept_ra = (of_device("ipv6", "accept_ra"), "0");
         match self.family {
-            Family::V4 => [accept_ra, (of_device("ipv4", "rp_filter"), "2")],
-            Family::V6 => [(of_device("ipv6", "disable_ipv6"), "0"), accept_ra],
+            Family::V4 => vec![
+                accept_ra,
+                (of_device("ipv4", "rp_filter"), "2"),
+                (of_device("ipv4", "forwarding"), "1"),
+            ],
+            Family::V6 => vec![(of_device("ipv6", "disable_ipv6"), "0"), accept_ra],
         }
     }
 

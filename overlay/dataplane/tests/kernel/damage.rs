@@ -89,6 +89,7 @@ fn sysctls_of_the_device_are_changed() {
             for (setting, value) in [
                 ("net/ipv4/conf/all/rp_filter", "1"),
                 ("net/ipv4/conf/podwire.1/rp_filter", "1"),
+                ("net/ipv4/conf/podwire.1/forwarding", "0"),
                 ("net/ipv6/conf/podwire.1/accept_ra", "1"),
                 ("net/ipv6/conf/podwire-v6.1/accept_ra", "2"),
                 ("net/ipv6/conf/podwire-v6.1/disable_ipv6", "1"),
@@ -255,6 +256,26 @@ fn the_link_below_changes() {
         }
         assert_eq!(host.device(BOTH[0]).index, before);
     });
+}
+
+/// The link below goes, and the device with it; another one comes with the name and the addresses.
+#[test]
+fn the_link_below_is_made_anew() {
+    let (lab, nodes, settings) = (Lab::new(2), entries(2, "46"), settings(""));
+    lab.program(&nodes, &settings);
+    let host = &lab.nodes[0];
+    host.ip("link del eth0");
+    assert!(host.rtnl.vxlans().unwrap().is_empty());
+    let cluster = host.cluster(&nodes, &settings);
+    let look = || host.dataplane(&settings).surroundings(&cluster).unwrap();
+    let without = look();
+    assert_eq!(host.reconcile(&nodes, &settings).errors.len(), 2);
+    lab.plug_in(1);
+    assert_ne!(look(), without);
+    let report = host.reconcile(&nodes, &settings);
+    assert!(report.errors.is_empty(), "{:?}", report.errors);
+    assert_cross(&lab, 1, 2, "46");
+    host.assert_quiet(&nodes, &settings, &BOTH);
 }
 
 /// The MTU of the link below becomes smaller: the kernel leaves the device as it is.

@@ -64,6 +64,18 @@ fn a_port_clash_names_a_socket() {
     lab.program(&nodes, &settings);
 }
 
+/// flannel's device has the VNI, too: the kernel takes no second one.
+#[test]
+fn another_device_with_the_vni_is_named() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(2, "4"), settings(""));
+    let host = &lab.nodes[0];
+    host.ip("link add flannel.1 type vxlan id 1 dstport 8472 local 192.0.2.1 dev eth0 nolearning");
+    let report = host.reconcile(&nodes, &settings);
+    let texts: Vec<_> = report.errors.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("\"flannel.1\" (VNI 1)"), "{texts:?}");
+}
+
 #[test]
 fn a_link_of_that_name_that_is_no_vxlan_stays() {
     let (lab, nodes, settings) = (Lab::new(1), entries(2, "4"), settings(""));

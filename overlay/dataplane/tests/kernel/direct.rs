@@ -62,3 +62,25 @@ fn a_switch_back_to_tunnels_leaves_nothing_of_it() {
     let routes = lab.nodes[0].ip("route show dev eth0 proto 118");
     assert_eq!(routes, "");
 }
+
+/// One node takes the other for a neighbour, the other not: what comes through the tunnel is taken
+/// although its answer goes without, however strict the host is with other links.
+#[test]
+fn the_way_back_may_be_another() {
+    let (lab, nodes) = (Lab::new(2), entries(2, "46"));
+    let [host, other] = &lab.nodes[..] else {
+        panic!("two nodes were made")
+    };
+    for strict in ["all", "default"] {
+        let setting = format!("net/ipv4/conf/{strict}/rp_filter");
+        host.inside(|| net::sysctl::ensure(&setting, "1")).unwrap();
+    }
+    for (host, keys) in [(host, DIRECT), (other, "")] {
+        let report = host.reconcile(&nodes, &settings(keys));
+        assert!(report.errors.is_empty(), "{:?}", report.errors);
+    }
+    for family in ['4', '6'] {
+        let seen = crate::lab::send(&lab, 2, 1, family, 100);
+        assert_eq!(seen, Some(crate::lab::pod(2, family)));
+    }
+}

@@ -15,7 +15,7 @@ use topology::{Cluster, Node, Settings};
 /// Nodes with one underlay subnet per family, 192.0.2.0/24 and 2001:db8::/64.
 pub(crate) struct Lab {
     pub(crate) nodes: Vec<Host>,
-    _wire: Netns,
+    wire: Rtnl,
 }
 
 /// A node: a namespace with the uplink `eth0`, and on `lo` the address of one pod per family.
@@ -82,12 +82,35 @@ impl Lab {
             alias: None,
         };
         rtnl.create_bridge(&bridge).unwrap();
-        let bridge = rtnl.link("wire").unwrap().unwrap().index;
-        let nodes = (1..=count).map(|number| Host::new(&rtnl, bridge, number));
-        Self {
-            nodes: nodes.collect(),
-            _wire: wire,
-        }
+        let lab = Self {
+            nodes: (1..=count).map(Host::new).collect(),
+            wire: rtnl,
+        };
+        (1..=count).for_each(|number| lab.plug_in(number));
+        lab
+    }
+
+    /// Gives the node with this number its uplink and its underlay addresses.
+    pub(crate) fn plug_in(&self, number: u8) {
+        let host = &self.nodes[usize::from(number) - 1];
+        let end = |name, mac, master| VethEnd {
+            name,
+            mac: Mac::new(mac),
+            up: true,
+            master,
+            alias: None,
+        };
+        let bridge = self.wire.link("wire").unwrap().unwrap().index;
+        let port = format!("port{number}");
+        let pair = NewVeth {
+            host: end(&port, [2, 0, 0, 0, 1, number], Some(bridge)),
+            container: end("eth0", [2, 0, 0, 0, 2, number], None),
+            mtu: None,
+            container_ns: Some(&host.netns),
+        };
+        self.wire.create_veth(&pair).unwrap();
+        host.ip(&format!("addr add 192.0.2.{number}/24 dev eth0"));
+        host.ip(&format!("addr add 2001:db8::{number:x}/64 dev eth0 nodad"));
     }
 
     /// Every node of a list programs it.
@@ -101,35 +124,18 @@ impl Lab {
 }
 
 impl Host {
-    fn new(wire: &Rtnl, bridge: u32, number: u8) -> Self {
+    fn new(number: u8) -> Self {
         let netns = namespace();
-        let end = |name, mac, master| VethEnd {
-            name,
-            mac: Mac::new(mac),
-            up: true,
-            master,
-            alias: None,
-        };
         // The kernel answers at once for addresses that nobody else can have.
         let accept_dad = "net/ipv6/conf/default/accept_dad";
         let set = netns.run(|| net::sysctl::ensure(accept_dad, "0"));
         set.unwrap().unwrap();
-        let port = format!("port{number}");
-        wire.create_veth(&NewVeth {
-            host: end(&port, [2, 0, 0, 0, 1, number], Some(bridge)),
-            container: end("eth0", [2, 0, 0, 0, 2, number], None),
-            mtu: None,
-            container_ns: Some(&netns),
-        })
-        .unwrap();
         let host = Self {
             rtnl: Rtnl::open_in(&netns).unwrap(),
             netns,
             name: format!("node{number}"),
         };
         host.ip("link set lo up");
-        host.ip(&format!("addr add 192.0.2.{number}/24 dev eth0"));
-        host.ip(&format!("addr add 2001:db8::{number:x}/64 dev eth0 nodad"));
         host.ip(&format!("addr add 10.100.{number}.9/32 dev lo"));
         host.ip(&format!("addr add fd00:0:0:{number:x}::9/128 dev lo nodad"));
         host

@@ -207,3 +207,22 @@ fn requests_are_traced_to_their_peers() {
     });
     assert!(overlay.peers_of([&gone]).is_empty());
 }
+
+/// The order of the names is not that of the addresses.
+#[test]
+fn every_request_is_traced_to_its_peer() {
+    let peers = [9, 2, 7, 4, 8, 3, 6, 5].into_iter().zip('b'..);
+    let named = peers.map(|(index, name)| node(&name.to_string(), index));
+    let nodes: Vec<_> = named.chain([node("own", 1)]).collect();
+    for family in Family::ALL {
+        let overlay = overlay(&nodes, family);
+        for peer in overlay.peers() {
+            let wish = overlay.wish_for([peer], DEVICE, &[]);
+            let made = difference(&wish, &Held::default());
+            let unmade = difference(&overlay.without_peers(DEVICE), &done(&wish));
+            for op in made.ops().chain(unmade.ops()) {
+                assert_eq!(overlay.peers_of([op]), [peer.node.as_str()].into());
+            }
+        }
+    }
+}

@@ -103,6 +103,31 @@ fn changes_of_the_host_are_seen() {
     }
 }
 
+/// The families are looked at each for itself, also where most peers have but one.
+#[test]
+fn a_flush_of_either_family_is_seen() {
+    let site = LoneNode::new();
+    let mut nodes = LoneNode::nodes(40);
+    let dual = json!({"name": "own", "underlay": ["192.0.2.2", "2001:db8::2"],
+        "podCIDRs": ["10.200.0.0/24", "fd00:200::/64"]});
+    let single = json!({"name": "six", "underlay": "2001:db8:9::6",
+        "podCIDRs": ["fd00:200:0:6::/64"]});
+    nodes[0] = dual;
+    nodes[1] = single;
+    let network = json!(["10.200.0.0/16", "fd00:200::/48"]);
+    let network = Network::of_lone_node(&json!({"nodes": nodes, "network": network}));
+    site.add(&network, &site.node.any_pod());
+    for (family, count) in [("-4", 39), ("-6", 1)] {
+        let before = stamp(&site);
+        site.add(&network, &site.node.any_pod());
+        assert_eq!(stamp(&site), before);
+        site.node.ip(&format!("{family} route flush proto 118"));
+        site.add(&network, &site.node.any_pod());
+        assert_ne!(stamp(&site), before, "{family}");
+        assert_eq!(site.routes(family), count);
+    }
+}
+
 #[test]
 fn a_list_that_changes_is_followed() {
     let site = LoneNode::new();

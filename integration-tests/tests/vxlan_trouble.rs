@@ -3,6 +3,7 @@
 //! the list is emptied by mistake, and networks get into each other's way.
 
 use std::collections::BTreeSet;
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use integration_tests::{Execution, LoneNode, Network, Pod, Runner, bench, binaries};
@@ -162,6 +163,49 @@ fn a_list_that_shrinks_to_nothing_is_believed_a_moment_later() {
         Err(failure) => failure,
     };
     panic!("{gc}");
+}
+
+#[test]
+fn what_has_the_port_is_named() {
+    let site = LoneNode::new();
+    let network = Network::of_lone_node(&json!({"nodes": LoneNode::nodes(1)}));
+    let pod = site.node.pod("a");
+    let culprit = "of another program";
+    let program = site.node.run(|| UdpSocket::bind("0.0.0.0:8472").unwrap());
+    let (code, text) = site.status(&network).unwrap();
+    assert!(
+        code == 50 && text.contains(culprit) && text.contains("8472"),
+        "{text}"
+    );
+    let (code, text) = site.refused(&network, &pod);
+    assert!(code == 11 && text.contains(culprit), "{text}");
+    drop(program);
+    site.runner.del(&network, &pod, "eth0").unwrap();
+    for rival in [
+        "external dstport 8472",
+        "id 1 dstport 8472 local 192.0.2.2 dev eth0",
+    ] {
+        site.node
+            .ip(&format!("link add rival up type vxlan {rival}"));
+        let (code, text) = site.status(&network).unwrap();
+        assert!(code == 50 && text.contains("\"rival\""), "{text}");
+        let (code, text) = site.refused(&network, &pod);
+        assert!(code == 11 && text.contains("\"rival\""), "{text}");
+        site.node.ip("link delete rival");
+        site.runner.del(&network, &pod, "eth0").unwrap();
+    }
+    // One of another VNI can share it.
+    site.node
+        .ip("link add other up type vxlan id 9 dstport 8472 local 192.0.2.2 dev eth0 noudpcsum");
+    assert_eq!(site.status(&network), None);
+    site.add(&network, &pod);
+    // The name of the family that this node has not is free to all, the other one is not.
+    site.node.ip("link add podwire-v6.1 type bridge");
+    assert_eq!(site.status(&network), None);
+    site.node.ip("link delete podwire.1");
+    site.node.ip("link add podwire.1 type bridge");
+    let (code, text) = site.status(&network).unwrap();
+    assert!(code == 50 && text.contains("no VXLAN device"), "{text}");
 }
 
 #[test]

@@ -23,8 +23,10 @@ pub(crate) enum Scope {
 pub(crate) enum Cause {
     /// The list of nodes changed.
     List,
-    /// The kernel told of changes.
+    /// The kernel told of changes to the overlay.
     Notification,
+    /// Links or addresses of the host, to which the overlay has to adapt, changed.
+    Host,
     /// It is time for one.
     Audit,
     /// The last one met errors.
@@ -36,6 +38,7 @@ impl fmt::Display for Cause {
         f.write_str(match self {
             Self::List => "list",
             Self::Notification => "notification",
+            Self::Host => "host",
             Self::Audit => "audit",
             Self::Retry => "retry",
         })

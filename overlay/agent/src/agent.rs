@@ -105,15 +105,15 @@ impl<S: Source> Agent<S> {
             }
             return;
         }
-        let mut scope = heard.ruleset.then_some(Scope::Guard);
+        let now = Instant::now();
+        let mut due = |scope, cause| self.agenda.look_soon(now, Look { scope, cause });
         if heard.overlay {
-            scope = Some(Scope::Everything);
-        } else if heard.host {
-            scope = scope.max(self.overlay.disturbed());
+            due(Scope::Everything, Cause::Notification);
+        } else if heard.ruleset {
+            due(Scope::Guard, Cause::Notification);
         }
-        if let Some(scope) = scope {
-            let cause = Cause::Notification;
-            self.agenda.look_soon(Instant::now(), Look { scope, cause });
+        if let Some(scope) = heard.host.then(|| self.overlay.disturbed()).flatten() {
+            due(scope, Cause::Host);
         }
     }
 

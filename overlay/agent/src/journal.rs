@@ -102,6 +102,9 @@ impl Journal {
             Some(operations) if cause == Cause::List => {
                 info!(operations, "programmed the list");
             }
+            Some(operations) if cause == Cause::Host => {
+                info!(operations, "adapted the overlay to the host");
+            }
             Some(operations) => self.repaired(cause, &operations, now),
             None => {
                 if let Some(repairs) = self.repairs.rest(now) {

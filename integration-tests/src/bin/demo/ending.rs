@@ -22,7 +22,7 @@ pub(crate) fn status(out: &mut impl Write, cluster: &Cluster) -> Told {
             member.runner.check(&network, pod, INTERFACE)?;
         }
     }
-    writeln!(out, "CHECK of each pod: well.")?;
+    writeln!(out, "CHECK of each pod: as ADD made it.")?;
     for member in &cluster.fleet.members[..1] {
         let status = podwired(&member.node, &["status"]);
         if !status.success() {
@@ -90,13 +90,7 @@ fn nothing_is_left(member: &Member, network: &str, pods: &[Pod]) -> Told {
             .iter()
             .map(|entry| format!("a route to {}", entry.route.dst)),
     );
-    let guard = Table {
-        family: Family::Inet,
-        name: "podwire-overlay",
-    };
-    if node.run(|| Nft::open()?.has_table(guard))? {
-        left.push(format!("table inet {}", guard.name));
-    }
+    left.extend(node.run(rules)?);
     left.extend(node.list(NETWORKS));
     left.extend(node.list("/run/podwire"));
     let mut leases = node.list(format!("/var/lib/cni/networks/{network}"));
@@ -107,4 +101,20 @@ fn nothing_is_left(member: &Member, network: &str, pods: &[Pod]) -> Told {
         return Ok(());
     }
     Err(format!("left on {}: {}", member.name, left.join(", ")).into())
+}
+
+/// The overlay's part of the ruleset, in whose network the calling thread is.
+fn rules() -> Result<Vec<String>, nft::Error> {
+    let [guard, masquerade] = ["podwire-overlay", "podwire"].map(|name| Table {
+        family: Family::Inet,
+        name,
+    });
+    let mut nft = Nft::open()?;
+    let exempt = nft.rules(masquerade, Some("exempt"))?;
+    let mut left: Vec<_> = exempt.into_iter().filter_map(|rule| rule.comment).collect();
+    left.retain(|comment| comment.starts_with("shared:overlay"));
+    if nft.has_table(guard)? {
+        left.push(guard.to_string());
+    }
+    Ok(left)
 }

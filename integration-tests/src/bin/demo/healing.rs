@@ -33,7 +33,8 @@ pub(crate) fn deletion(out: &mut impl Write, cluster: &Cluster) -> Told {
     )?;
 
     let (new, said, took) = come_back(node, agent, &device)?;
-    writeln!(out, "  podwired on {name}: {}", without_time(&said))?;
+    let said = without_time(&said).replace(" operations=", "\n    operations=");
+    writeln!(out, "  podwired on {name}: {said}")?;
     let (index, before, mac) = (new.index, device.index, new.mac);
     writeln!(
         out,

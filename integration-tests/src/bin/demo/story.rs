@@ -23,15 +23,11 @@ pub(crate) fn tell(out: &mut impl Write) -> Told {
 fn agents(out: &mut impl Write, cluster: &Cluster) -> Told {
     writeln!(
         out,
-        "Two nodes and a world outside, in namespaces of their own. This is the list of nodes,\n\
-         {EXAMPLE}:\n\n{}",
+        "Two nodes and a world outside, in namespaces of their own. The nodes' list,\n{EXAMPLE}:\n\n{}",
         cluster.list()
     )?;
-    writeln!(
-        out,
-        "On each node: podwired run {}\n",
-        Cluster::arguments().join(" ")
-    )?;
+    let command = format!("podwired run {}", Cluster::arguments().join(" "));
+    writeln!(out, "The agent runs on both nodes:\n\n  {command}\n")?;
     for (member, agent) in cluster.fleet.members.iter().zip(&cluster.agents) {
         for line in agent.log().lines() {
             writeln!(out, "  {}: {}", member.name, without_time(line))?;

@@ -15,6 +15,14 @@ use crate::cli::{Cleanup, origin};
 use crate::error::Error;
 use crate::lock::Lock;
 
+/// What the plugin `vxlan` keeps on a node whose overlay it programs by itself, for as long as
+/// there is one.
+const PLUGINS: [&str; 3] = [
+    "/run/podwire/vxlan.stamp",
+    "/run/podwire/.vxlan.stamp.new",
+    "/run/podwire/vxlan.lock",
+];
+
 pub(crate) fn cleanup(options: &Cleanup) -> Result<ExitCode, Error> {
     let path = absolute(&options.state.state)?;
     // Held to the end: no agent begins meanwhile.
@@ -44,6 +52,9 @@ pub(crate) fn cleanup(options: &Cleanup) -> Result<ExitCode, Error> {
         return Ok(ExitCode::FAILURE);
     }
     remove(&path)?;
+    for file in PLUGINS {
+        remove(Path::new(file))?;
+    }
     lock.remove()
         .map_err(|error| Error::Remove { path, error })?;
     Ok(ExitCode::SUCCESS)

@@ -111,6 +111,8 @@ impl Lab {
         self.wire.create_veth(&pair).unwrap();
         host.ip(&format!("addr add 192.0.2.{number}/24 dev eth0"));
         host.ip(&format!("addr add 2001:db8::{number:x}/64 dev eth0 nodad"));
+        // Nobody is asked for before the link-local address can be used.
+        host.settle(&["eth0"]);
     }
 
     /// Every node of a list programs it.
@@ -253,7 +255,7 @@ pub(crate) fn send(lab: &Lab, from: u8, to: u8, family: char, length: usize) -> 
     let socket = |number: u8| {
         let socket = host(number).inside(|| UdpSocket::bind((pod(number, family), 0)));
         let socket = socket.unwrap();
-        let limit = Duration::from_secs(2);
+        let limit = Duration::from_secs(10);
         socket.set_read_timeout(Some(limit)).unwrap();
         socket
     };

@@ -7,6 +7,7 @@ mod devices;
 mod direct;
 mod following;
 mod foreign;
+mod ground;
 mod guard;
 mod halves;
 mod lab;

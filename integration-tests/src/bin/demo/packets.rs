@@ -117,7 +117,10 @@ pub(crate) fn tracked(out: &mut impl Write, cluster: &Cluster) -> Told {
         let mut flows = match conntrack::list(node) {
             Ok(flows) => flows,
             Err(error) => {
-                writeln!(out, "  {name}  the kernel does not tell: {error}")?;
+                writeln!(
+                    out,
+                    "  {name}  nothing: it lacks nf_conntrack_netlink ({error})"
+                )?;
                 continue;
             }
         };

@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 use std::{io, io::Write, thread};
 
-use dataplane::{Dataplane, Origin, Report};
+use dataplane::{Dataplane, Guard, Origin, Report};
 use net::{Mac, NewVeth, Rtnl, VethEnd};
+use nft::Nft;
 use nix::sched::{CloneFlags, unshare};
 use nix::time::{ClockId, clock_gettime};
 use topology::{Cluster, Node, Settings};
@@ -109,6 +110,13 @@ impl Lab {
             rtnl: &self.rtnl,
             settings: &self.settings,
             origin: Origin::Own,
+        }
+    }
+
+    pub(crate) fn guard<'a>(&'a self, nft: &'a mut Nft) -> Guard<'a> {
+        Guard {
+            nft,
+            settings: &self.settings,
         }
     }
 

@@ -9,7 +9,8 @@ mod lab;
 use std::fs;
 use std::io::{self, Write};
 
-use lab::{call, in_namespace, row};
+use lab::{call, in_namespace, row, time};
+use nft::Nft;
 
 fn main() -> io::Result<()> {
     // First, as the peak of the whole process is told.
@@ -19,6 +20,7 @@ fn main() -> io::Result<()> {
         if peers <= largest {
             whole(peers)?;
             single(peers)?;
+            guard(peers)?;
         }
     }
     Ok(())
@@ -76,6 +78,32 @@ fn single(peers: u32) -> io::Result<()> {
         let after = lab.moved(peers);
         call(|| lab.dataplane().follow(&before, &after))
     })?;
+    Ok(())
+}
+
+/// The ruleset's part.
+fn guard(peers: u32) -> io::Result<()> {
+    let runs = if peers > 5000 { 3 } else { 9 };
+    for (what, before, after) in [
+        ("guarded from nothing", 0, peers),
+        ("a guard that is right", peers, peers),
+        ("one more, guard followed", peers, peers + 1),
+        ("one less, guard followed", peers + 1, peers),
+    ] {
+        row(peers, what, runs, |lab| {
+            let mut nft = Nft::open().expect("the kernel has nf_tables");
+            let mut guard = lab.guard(&mut nft);
+            let [before, after] = [before, after].map(|count| lab.cluster(0..=count));
+            guard.ensure(&before, &[]).expect("the kernel takes it");
+            let is_one = before.peers().len().abs_diff(after.peers().len()) == 1;
+            let (cost, done) = time(|| match is_one {
+                true => guard.follow(&before, &after, &[]),
+                false => guard.ensure(&after, &[]),
+            });
+            done.expect("the kernel takes it");
+            cost
+        })?;
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::MulticastGroup;
 
 use crate::error::Cause;
-use crate::{Error, Link, Rtnl};
+use crate::{Error, Rtnl};
 
 /// An address of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,25 +62,6 @@ impl Rtnl {
             .map_err(|cause| cause.during("cannot list the addresses of all links"))?;
         let of_link = |message| address(message).map(|address| (message.header.index, address));
         Ok(messages.iter().filter_map(of_link).collect())
-    }
-
-    /// The link that has an address. Equal to `ip address show to ADDRESS`.
-    ///
-    /// # Errors
-    /// When the kernel refuses, or the list changes as fast as it is read.
-    pub fn holder(&self, ip: IpAddr) -> Result<Option<Link>, Error> {
-        let mut request = AddressMessage::default();
-        request.header.family = family(ip);
-        let messages = self
-            .dump_addresses(request)
-            .map_err(|cause| cause.during(format!("cannot look up the link that has {ip}")))?;
-        let holds = |message: &&AddressMessage| {
-            address(message).is_some_and(|address| address.network.ip() == ip)
-        };
-        match messages.iter().find(holds) {
-            Some(message) => self.link_at(message.header.index),
-            None => Ok(None),
-        }
     }
 
     fn dump_addresses(&self, request: AddressMessage) -> Result<Vec<AddressMessage>, Cause> {

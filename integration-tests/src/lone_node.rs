@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use crate::execution::Execution;
 use crate::network::Network;
 use crate::node::Node;
 use crate::outside::Outside;
@@ -72,6 +73,20 @@ impl LoneNode {
         Some(failure.error())
     }
 
+    /// One call of `vxlan` for `eth0` of a pod that has been attached to the network, or just by
+    /// its `bridge`: an ADD that finds all of that pod's as it should be.
+    ///
+    /// # Panics
+    /// When the pod has not been attached.
+    pub fn vxlan(&self, runner: &Runner, network: &Network, pod: &Pod) -> Execution {
+        let result = self.runner.result(network, pod.name(), "eth0");
+        let result = result.expect("the pod was attached by this runtime");
+        let call = runner.call("ADD", network, &network.plugins()[1], Some(&result));
+        call.env("CNI_CONTAINERID", pod.name())
+            .env("CNI_NETNS", pod.netns().display().to_string())
+            .env("CNI_IFNAME", "eth0")
+    }
+
     /// How many routes of the overlay there are, of one family (`-4`, `-6`).
     pub fn routes(&self, family: &str) -> usize {
         let routes = self.node.ip(&format!("{family} route show proto 118"));
@@ -124,6 +139,14 @@ impl Network {
         });
         let vxlan = json!({"type": "vxlan", "network": ["10.200.0.0/16", "11.0.0.0/8"]});
         Self::new(bridge).followed_by(vxlan).with_at(1, keys)
+    }
+
+    /// Its first plugin alone.
+    #[must_use]
+    pub fn first_plugin(&self) -> Self {
+        let mut list: Value = serde_json::from_str(&self.text()).expect("a conflist is JSON");
+        list["plugins"] = json!([list["plugins"][0]]);
+        Self::new(list)
     }
 }
 

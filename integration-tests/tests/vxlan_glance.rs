@@ -5,7 +5,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::thread;
 
-use integration_tests::{Failure, LoneNode, Network, Pod};
+use integration_tests::{LoneNode, Network};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use serde_json::{Value, json};
 
@@ -209,40 +209,26 @@ fn garbage_for_a_stamp_is_none() {
     }
 }
 
-/// Each on a thread of its own, as a runtime does it at boot.
-fn all_at_once(site: &LoneNode, network: &Network, pods: &[Pod]) -> Vec<Result<Value, Failure>> {
-    thread::scope(|scope| {
-        let start = |pod| scope.spawn(move || site.runner.add(network, pod, "eth0"));
-        let running: Vec<_> = pods.iter().map(start).collect();
-        let ended = running.into_iter().map(|thread| thread.join());
-        ended
-            .map(|ended| ended.expect("it does not panic"))
-            .collect()
-    })
-}
-
 #[test]
 fn many_at_once_program_once() {
     let site = LoneNode::new();
-    list(&site, 500);
-    // Long enough ago for a stamp: an attachment without an overlay takes time, too.
-    let bridge = site.runner.attach(
-        &Network::of_bridge("other", &["10.7.0.0/24"], json!({})),
-        &site.node,
-    );
+    list(&site, 4000);
+    let attach = |_| site.runner.attach(&by_file().first_plugin(), &site.node);
+    let pods: Vec<_> = (0..30).map(attach).collect();
     site.node.write("/run/podwire/some", "");
     let stamps = site.node.run(|| {
         let watch = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
-        watch
-            .add_watch("/run/podwire", AddWatchFlags::IN_MOVED_TO)
-            .unwrap();
+        let renamed = AddWatchFlags::IN_MOVED_TO;
+        watch.add_watch("/run/podwire", renamed).unwrap();
         watch
     });
-    let pods: Vec<_> = (0..40).map(|_| site.node.any_pod()).collect();
-    for added in all_at_once(&site, &by_file(), &pods) {
-        added.unwrap_or_else(|failure| panic!("{failure}"));
-    }
-    assert_eq!(site.routes("-4"), 500);
+    thread::scope(|scope| {
+        for pod in &pods {
+            let call = site.vxlan(&site.runner, &by_file(), pod);
+            let node = &site.node;
+            scope.spawn(move || call.run(node).result());
+        }
+    });
+    assert_eq!(site.routes("-4"), 4000);
     assert_eq!(stamps.read_events().unwrap().len(), 1);
-    drop(bridge);
 }

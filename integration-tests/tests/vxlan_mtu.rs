@@ -47,6 +47,22 @@ fn bridge_and_pods_have_the_overlays_mtu_from_the_first_pod_on() {
 }
 
 #[test]
+fn the_kernel_is_left_to_lower_the_bridge() {
+    let site = LoneNode::new();
+    let network = network(&json!({}));
+    let pod = site.runner.attach(&network.first_plugin(), &site.node);
+    assert_eq!(site.node.mtu("cni0"), 1500);
+    let call = site.vxlan(&site.runner, &network, &pod);
+    let outcome = call.run(&site.node);
+    assert!(outcome.success() && outcome.stderr.is_empty(), "{outcome}");
+    assert_eq!(outcome.result()["interfaces"][0]["mtu"], 1450);
+    // By hand it would not follow its ports any more.
+    let port = site.runner.port(&network, &pod);
+    site.node.ip(&format!("link set {port} mtu 1400"));
+    assert_eq!(site.node.mtu("cni0"), 1400);
+}
+
+#[test]
 fn a_bridge_that_is_told_more_is_given_less() {
     let site = LoneNode::new();
     let network = network(&json!({"mtu": 1500}));

@@ -51,28 +51,61 @@ impl World {
     }
 }
 
-/// One family of one node is left out; it is named, and everybody else is served.
+/// Its node keeps the entry that it had, and everybody else is served.
 #[test]
-fn a_bad_entry_is_named_and_costs_no_other() {
+fn a_bad_entry_is_named_and_costs_nothing() {
     let world = World::new(3, Stack::Dual);
-    for (nodes, words, v4) in bad_entries(&world.fleet) {
-        let good = streams(&world.pods, 1);
-        let (pod, said) = world.attach(&json!({"nodes": nodes}));
+    let known: Vec<_> = [1, 2]
+        .into_iter()
+        .flat_map(|to| streams(&world.pods, to))
+        .collect();
+    for (nodes, words, _) in bad_entries(&world.fleet) {
+        let keys = json!({"nodes": nodes});
+        let (pod, said) = world.attach(&keys);
+        let kept = said.contains("node n3 keeps its last good entry");
         assert!(
-            words.iter().all(|word| said.contains(word)),
+            kept && words.iter().all(|word| said.contains(word)),
             "{words:?}: {said}"
         );
-        assert_nothing_lost(good);
-        for address in world.pods[1].all_addresses() {
+        for address in [1, 2]
+            .into_iter()
+            .flat_map(|to| world.pods[to].all_addresses())
+        {
             assert!(ping(&pod, address, PATIENCE), "{address}");
         }
-        let other_family = world.pods[2].all_addresses().into_iter();
-        for address in other_family.filter(|address| address.is_ipv4() != v4) {
+        let network = world.fleet.conflist(world.first(), &keys);
+        world.first().runner.check(&network, &pod, "eth0").unwrap();
+    }
+    let (_pod, said) = world.attach(&json!({}));
+    assert_eq!(said, "", "the list is good again");
+    assert_nothing_lost(known);
+}
+
+/// To whom the node is new, there is nothing that it could keep: one family of it is left out.
+#[test]
+fn a_new_node_with_a_bad_entry_is_left_out_and_costs_no_other() {
+    for case in 0..7 {
+        let fleet = Fleet::new(3, Stack::Dual);
+        let [first, others @ ..] = &fleet.members[..] else {
+            unreachable!("there are three")
+        };
+        let attach = |it: &Member| it.attach(&fleet.conflist(it, &json!({})));
+        let pods: Vec<_> = others.iter().map(attach).collect();
+        let (nodes, words, v4) = bad_entries(&fleet).swap_remove(case);
+        let pod = first.node.any_pod();
+        let network = fleet.conflist(first, &json!({"nodes": nodes}));
+        let (_, said) = first.runner.add_hearing(&network, &pod, "eth0").unwrap();
+        let left = said.contains("node n3 is left out");
+        assert!(
+            left && words.iter().all(|word| said.contains(word)),
+            "{words:?}: {said}"
+        );
+        let other_family = pods[1].all_addresses().into_iter();
+        let other_family = other_family.filter(|address| address.is_ipv4() != v4);
+        for address in pods[0].all_addresses().into_iter().chain(other_family) {
             assert!(ping(&pod, address, PATIENCE), "{address}: {said}");
         }
-        let (_pod, said) = world.attach(&json!({}));
-        assert_eq!(said, "", "the list is good again");
-        assert_nothing_lost(streams(&world.pods, 2));
+        first.runner.check(&network, &pod, "eth0").unwrap();
     }
 }
 

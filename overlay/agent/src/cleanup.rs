@@ -17,9 +17,10 @@ use crate::lock::Lock;
 
 /// What the plugin `vxlan` keeps on a node whose overlay it programs by itself, for as long as
 /// there is one.
-const PLUGINS: [&str; 3] = [
+const PLUGINS: [&str; 4] = [
     "/run/podwire/vxlan.stamp",
     "/run/podwire/.vxlan.stamp.new",
+    "/run/podwire/vxlan.doubt",
     "/run/podwire/vxlan.lock",
 ];
 

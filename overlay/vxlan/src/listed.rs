@@ -71,10 +71,10 @@ impl<'a> Listed<'a> {
     /// What the overlay carries, if an earlier call has programmed this very list, nothing that it
     /// depended on has changed, and what the kernel holds of some of the peers is right.
     pub(crate) fn standing(&self) -> Option<Carried> {
-        let stamp = Stamp::read(Path::new(DIRECTORY))?;
+        let stamp = Stamp::of_here()?;
         let fingerprint = Fingerprint::of(self.settings, self.given)?;
         let head = &stamp.head;
-        let same = head.fingerprint == fingerprint.digest && head.place == place::here()?;
+        let same = head.fingerprint == fingerprint.digest;
         (same && stands(self.rtnl, &stamp)?).then(|| Carried {
             mtu: head.mtu,
             underlays: head.underlays.clone(),
@@ -85,8 +85,7 @@ impl<'a> Listed<'a> {
         // Before the list is read: a change of it meanwhile shows then.
         let fingerprint = Fingerprint::of(self.settings, self.given);
         let wished = Wished::read(self.rtnl, self.settings, self.given)?;
-        let former = Stamp::read(Path::new(DIRECTORY)).map(|stamp| stamp.head);
-        let former = former.filter(|head| place::here().as_ref() == Some(&head.place));
+        let former = Stamp::of_here().map(|stamp| stamp.head);
         doubt::settle(
             &self.given.list,
             &wished.cluster,
@@ -103,9 +102,9 @@ impl<'a> Listed<'a> {
             self.supersede(former, &wished.settings);
         }
         let programmed = programme(self.rtnl, &wished)?;
-        if let Some(fingerprint) = fingerprint.filter(|it| it.settled) {
-            self.leave_stamp(fingerprint.digest, &wished, &programmed);
-        }
+        let settled = fingerprint.filter(|it| it.settled);
+        let digest = settled.map(|it| it.digest).unwrap_or_default();
+        self.leave_stamp(digest, &wished, &programmed);
         Ok(programmed.carried)
     }
 

@@ -16,7 +16,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use topology::{Node, Settings};
+use topology::{Cluster, Node, Settings};
+
+use crate::place::{self, DIRECTORY};
 
 /// The stamp's name; a namespace has one overlay, whatever its networks are called.
 const NAME: &str = "vxlan.stamp";
@@ -34,7 +36,8 @@ const SAMPLES: usize = 4;
 /// All but the peers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
-    /// The configuration and the list: [`crate::fingerprint::Fingerprint`].
+    /// The configuration and the list: [`crate::fingerprint::Fingerprint`]. Empty while a change
+    /// of the list would not show: then the stamp only says what was programmed.
     pub(crate) fingerprint: String,
     /// The boot and the network namespace: [`crate::place::here`].
     pub(crate) place: String,
@@ -82,6 +85,21 @@ impl Stamp {
             file,
             places: NUMBER + length,
         })
+    }
+
+    /// What an earlier call has left in this boot and network namespace.
+    pub(crate) fn of_here() -> Option<Self> {
+        let stamp = Self::read(Path::new(DIRECTORY))?;
+        (stamp.head.place == place::here()?).then_some(stamp)
+    }
+
+    /// All that it says of the cluster.
+    pub(crate) fn cluster(&self) -> Option<Cluster> {
+        let peers = 0..self.head.counts.iter().sum();
+        let mut nodes: Vec<_> = peers.map(|index| self.peer(index)).collect::<Option<_>>()?;
+        nodes.push(self.head.own.clone());
+        let known = Cluster::new(&self.head.own.name, nodes, &self.head.settings);
+        known.ok().map(|(cluster, _)| cluster)
     }
 
     /// Some peers of each family, other ones each time.

@@ -3,9 +3,10 @@
 
 use cni::{Code, Error, OrCode};
 use net::{Rtnl, sysctl};
-use topology::{Cluster, Complaint, Identity, NodeList, Settings};
+use topology::{Cluster, Complaint, Fatal, Identity, Node, NodeList, Settings};
 
 use crate::conf::Static;
+use crate::stamp::Stamp;
 
 /// An overlay as this node sees it.
 pub(crate) struct Wished {
@@ -37,11 +38,29 @@ impl Wished {
         let wish = "the list of nodes gives this node no overlay";
         let own = identity.among(&nodes).or_code(Code::INVALID_CONFIG, wish)?;
         let (cluster, complaints) =
-            Cluster::new(&own, nodes, &settings).or_code(Code::INVALID_CONFIG, wish)?;
+            cluster(&own, nodes, &settings).or_code(Code::INVALID_CONFIG, wish)?;
         Ok(Self {
             settings,
             cluster,
             complaints,
         })
+    }
+}
+
+/// The cluster of a list. A node with a bad entry keeps the one that an earlier call has
+/// programmed: it costs nobody a connection.
+fn cluster(
+    own: &str,
+    nodes: Vec<Node>,
+    settings: &Settings,
+) -> Result<(Cluster, Vec<Complaint>), Fatal> {
+    let (cluster, complaints) = Cluster::new(own, nodes.clone(), settings)?;
+    if complaints.is_empty() {
+        return Ok((cluster, complaints));
+    }
+    let former = Stamp::of_here().and_then(|stamp| stamp.cluster());
+    match former.filter(|former| former.own() == own) {
+        Some(former) => former.updated(nodes, settings),
+        None => Ok((cluster, complaints)),
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+pub use nft::overlay::Dropped;
 use nft::{Error, Nft, masquerade, overlay};
 use topology::{Cluster, Family, Settings, Vtep};
 
@@ -86,6 +87,14 @@ impl Guard<'_> {
         let bridges = names(bridges);
         let wish = self.wish(cluster, &peers, &bridges);
         overlay::holds(self.nft, &wish, OWNER, cluster.network())
+    }
+
+    /// What it has dropped since its rules were made.
+    ///
+    /// # Errors
+    /// When the kernel refuses to tell.
+    pub fn dropped(&mut self) -> Result<Dropped, Error> {
+        overlay::dropped(self.nft)
     }
 
     /// Takes all of it back; the networks' masquerade stays.

@@ -23,7 +23,7 @@ mod underlay;
 use net::Rtnl;
 use topology::{Cluster, Family, Settings};
 
-pub use guard::Guard;
+pub use guard::{Dropped, Guard};
 pub use report::{Action, Device, Error, Failure, Report};
 pub use surroundings::Surroundings;
 pub use underlay::Underlay;

@@ -101,6 +101,8 @@ pub enum Expr<'a> {
     Immediate(Register, &'a [u8]),
     /// Decides.
     Verdict(&'a Verdict),
+    /// `counter`: counts the packets that come so far, and their bytes.
+    Counter,
     /// `fib daddr type`: loads the route type (`RTN_*`) of the destination; 4 bytes.
     DestinationType(Register),
     /// `masquerade fully-random`: the source becomes the outgoing interface's address, with a
@@ -147,6 +149,7 @@ impl Expr<'_> {
             Expr::Equal(..) | Expr::AtLeast(..) => "cmp",
             Expr::Lookup { .. } => "lookup",
             Expr::Immediate(..) | Expr::Verdict(_) => "immediate",
+            Expr::Counter => "counter",
             Expr::DestinationType(_) => "fib",
             Expr::Masquerade | Expr::MasqueradeTo { .. } => "masq",
             Expr::NoTrack => "notrack",
@@ -162,7 +165,7 @@ impl Expr<'_> {
         w.nested(LIST_ELEMENT, |w| {
             w.text(NAME, self.name());
             // What has no fields is told without them.
-            if *self != Expr::NoTrack {
+            if !matches!(self, Expr::NoTrack | Expr::Counter) {
                 w.nested(DATA, |w| self.write_fields(w));
             }
         });
@@ -209,7 +212,7 @@ impl Expr<'_> {
                 w.number(2, first.0);
                 w.number(3, last.0);
             }
-            Expr::NoTrack => {}
+            Expr::NoTrack | Expr::Counter => {}
             Expr::DestinationNat {
                 family,
                 address,

@@ -124,6 +124,11 @@ impl Rule {
         self.with(Expr::Verdict(verdict))
     }
 
+    /// `counter drop`: what is dropped without a count is looked for in vain.
+    pub fn drop(self) -> Rule {
+        self.with(Expr::Counter).verdict(&Verdict::Drop)
+    }
+
     /// What operators read beside the rule; cut at 127 bytes.
     pub fn comment(mut self, text: impl Into<String>) -> Rule {
         self.comment = Some(text.into());
@@ -190,18 +195,29 @@ impl Installed {
 
     /// The chain that the rule jumps or goes to by a verdict of its own.
     pub fn target(&self) -> Option<String> {
-        const NAME: u16 = 1;
-        const FIELDS: u16 = 2;
-        const IMMEDIATE_DATA: u16 = 2;
-        wire::attributes(&self.expressions).find_map(|(_, step)| {
-            if wire::string(wire::find(step, NAME)?) != "immediate" {
-                return None;
-            }
-            let data = wire::find(wire::find(step, FIELDS)?, IMMEDIATE_DATA)?;
-            match Verdict::read(data)? {
+        const DATA: u16 = 2;
+        self.steps("immediate")
+            .find_map(|fields| match Verdict::read(wire::find(fields, DATA)?)? {
                 Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
                 Verdict::Accept | Verdict::Drop | Verdict::Return => None,
-            }
+            })
+    }
+
+    /// How many packets its counter has counted; none without a counter.
+    pub fn packets(&self) -> Option<u64> {
+        const PACKETS: u16 = 2;
+        let fields = self.steps("counter").next()?;
+        let octets = wire::find(fields, PACKETS)?.try_into().ok()?;
+        Some(u64::from_be_bytes(octets))
+    }
+
+    /// The fields of the expressions of one kind.
+    fn steps(&self, kind: &'static str) -> impl Iterator<Item = &[u8]> {
+        const NAME: u16 = 1;
+        const FIELDS: u16 = 2;
+        wire::attributes(&self.expressions).filter_map(move |(_, step)| {
+            let name = wire::string(wire::find(step, NAME)?);
+            (name == kind).then(|| wire::find(step, FIELDS))?
         })
     }
 }

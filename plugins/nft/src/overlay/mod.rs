@@ -17,9 +17,9 @@
 //!     udp dport 8472 goto sources
 //! }
 //! chain sources {
-//!     iifname "cni0" drop
+//!     iifname "cni0" counter drop
 //!     ip saddr @vteps4 accept
-//!     drop
+//!     counter drop
 //! }
 //! chain forward {
 //!     type filter hook forward priority filter
@@ -27,8 +27,8 @@
 //! }
 //! chain pods {
 //!     ip daddr 10.200.0.0/16 accept         # pods may use the port among themselves
-//!     ip saddr 10.200.0.0/16 drop
-//!     iifname "cni0" drop
+//!     ip saddr 10.200.0.0/16 counter drop
+//!     iifname "cni0" counter drop
 //! }
 //! ```
 //!
@@ -123,6 +123,29 @@ pub fn missing(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<Vec<String>, Erro
     let mut lacks = Seen::read(nft)?.lacks(overlay);
     lacks.extend(reserve::missing(nft, overlay.port)?);
     Ok(lacks)
+}
+
+/// What the guard has dropped since its rules were made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Encapsulated packets for this node of which no known peer was the sender.
+    pub strangers: u64,
+    /// Packets to the port that came from pods.
+    pub pods: u64,
+}
+
+/// Reads the guard's counters; zeros where there is no guard.
+pub fn dropped(nft: &mut Nft) -> Result<Dropped, Error> {
+    let mut dropped = Dropped::default();
+    for rule in nft.rules(TABLE, None)? {
+        let packets = rule.packets().unwrap_or(0);
+        if ruleset::is_for_strangers(&rule) {
+            dropped.strangers += packets;
+        } else {
+            dropped.pods += packets;
+        }
+    }
+    Ok(dropped)
 }
 
 /// Takes all of it back; the masquerade's table goes too if nothing else is in it.

@@ -2,8 +2,8 @@
 //! What the table holds when all is right: its names, sets and rules.
 
 use crate::{
-    Base, DataType, End, Expr, Family, Found, Hook, Meta, Protocol, Register, Rule, Set, Table,
-    Values, Verdict,
+    Base, DataType, End, Expr, Family, Found, Hook, Installed, Meta, Protocol, Register, Rule, Set,
+    Table, Values, Verdict,
 };
 
 use super::Overlay;
@@ -81,18 +81,24 @@ fn sources(overlay: &Overlay<'_>) -> Vec<Rule> {
     });
     let mut rules = from_bridges(overlay);
     rules.extend(known);
-    rules.push(Rule::new().verdict(&Verdict::Drop));
+    rules.push(Rule::new().drop());
     rules
+}
+
+/// Whether this is the last rule of [`SOURCES`].
+pub(super) fn is_for_strangers(rule: &Installed) -> bool {
+    rule.chain == SOURCES && rule.is(&Rule::new().drop())
 }
 
 /// Packets for others.
 fn pods(overlay: &Overlay<'_>) -> Vec<Rule> {
-    let each = |end, verdict| {
-        let rule = move |pods| Rule::new().within(end, pods).verdict(&verdict);
-        overlay.pods.iter().copied().map(rule)
+    let within = |end| {
+        let pods = overlay.pods.iter().copied();
+        pods.map(move |pods| Rule::new().within(end, pods))
     };
-    let mut rules: Vec<Rule> = each(End::Destination, Verdict::Accept).collect();
-    rules.extend(each(End::Source, Verdict::Drop));
+    let among = within(End::Destination).map(|rule| rule.verdict(&Verdict::Accept));
+    let mut rules: Vec<Rule> = among.collect();
+    rules.extend(within(End::Source).map(Rule::drop));
     rules.extend(from_bridges(overlay));
     rules
 }
@@ -105,7 +111,7 @@ fn from_bridges(overlay: &Overlay<'_>) -> Vec<Rule> {
         Rule::new()
             .with(Expr::Meta(Meta::InputName, Register::FIRST))
             .with(Expr::Equal(Register::FIRST, &name))
-            .verdict(&Verdict::Drop)
+            .drop()
     };
     overlay.bridges.iter().map(rule).collect()
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use nft::masquerade::{self, Masquerade};
-use nft::overlay::{self, Overlay};
+use nft::overlay::{self, Dropped, Overlay};
 
 use crate::lab::{Ns, networks};
 use crate::packets::Site;
@@ -77,6 +77,28 @@ fn only_known_peers_reach_the_port() {
 
     overlay::remove(&mut site.node.nft()).unwrap();
     assert!(site.pod.reaches(POD, &four) && site.outside.reaches(STRANGER, &four));
+}
+
+#[test]
+fn what_is_dropped_is_counted_and_by_whom_it_came() {
+    let site = Site::new();
+    let server = listen(&site.node, NODE);
+    let dropped = || overlay::dropped(&mut site.node.nft()).unwrap();
+    assert_eq!(dropped(), Dropped::default());
+    overlaid(&site, PORT, true);
+    assert!(site.outside.reaches(PEER, &server));
+    assert_eq!(dropped(), Dropped::default());
+    assert!(!site.outside.reaches(STRANGER, &server));
+    let before = dropped();
+    assert!(before.strangers > 0 && before.pods == 0, "{before:?}");
+    // A look that finds all right starts no count anew.
+    overlaid(&site, PORT, true);
+    assert!(!site.pod.reaches(POD, &server));
+    let after = dropped();
+    assert!(after.strangers == before.strangers, "{after:?}");
+    let to_a_peer = listen(&site.outside, PEER);
+    assert!(after.pods > 0 && !site.pod.reaches(POD, &to_a_peer));
+    assert!(dropped().pods > after.pods, "{after:?}");
 }
 
 #[test]

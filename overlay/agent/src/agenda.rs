@@ -156,7 +156,9 @@ impl Agenda {
             self.audit = now + self.audit_interval;
         }
         if !errors {
-            self.retry_after = RETRIES.0;
+            if scope == Scope::Everything {
+                self.retry_after = RETRIES.0;
+            }
             return;
         }
         let retry = Look {
@@ -277,6 +279,14 @@ mod tests {
             200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000,
         ];
         assert_eq!(distances, expected);
+        agenda.has_looked(now, now, Scope::Guard, false);
+        agenda.has_looked(now, now, Scope::Everything, true);
+        assert_eq!(
+            agenda.next(),
+            now + RETRIES.1,
+            "the ruleset is not everything"
+        );
+        agenda.take_any_look();
         agenda.has_looked(now, now, Scope::Everything, false);
         agenda.has_looked(now, now, Scope::Everything, true);
         assert_eq!(agenda.next(), now + RETRIES.0);

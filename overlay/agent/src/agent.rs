@@ -4,7 +4,7 @@
 //! It is level-triggered. Whatever is heard of only makes a reading of the list or a look at the
 //! kernel due; what is then found there decides what is done.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 use topology::State;
@@ -21,6 +21,9 @@ use crate::publication::Publication;
 use crate::signals::{Order, Signals};
 use crate::source::Source;
 use crate::standing::{Outcome, Standing};
+
+/// A list that cannot be used is read again after this time, for reasons of which nobody tells.
+const REREAD: Duration = Duration::from_secs(30);
 
 /// The agent of one node.
 #[derive(Debug)]
@@ -157,7 +160,10 @@ impl<S: Source> Agent<S> {
                 self.journal.believes(&list.complaints);
                 self.adopt(list);
             }
-            Err(error) => self.journal.refuses(&error),
+            Err(error) => {
+                self.journal.refuses(&error);
+                self.agenda.read_at(Instant::now() + REREAD);
+            }
         }
         self.publish();
     }
@@ -178,8 +184,15 @@ impl<S: Source> Agent<S> {
         self.journal
             .follows(Changes::between(&before.cluster, &list.cluster));
         let begun = Instant::now();
-        let outcome = self.overlay.follow(list);
-        self.conclude_look(begun, cause, Scope::Guard, &outcome);
+        if self.standing.converged() {
+            let outcome = self.overlay.follow(list);
+            self.conclude_look(begun, cause, Scope::Guard, &outcome);
+        } else {
+            // What is wrong with other peers has to be seen to as well.
+            self.overlay.believe(list);
+            let outcome = self.overlay.look(Scope::Everything);
+            self.conclude_look(begun, cause, Scope::Everything, &outcome);
+        }
     }
 
     /// Removes what an earlier run made with another VNI, or with flannel's device.

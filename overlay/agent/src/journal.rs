@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use crate::agenda::Cause;
 use crate::believed::{Changes, Unusable};
-use crate::standing::{Outcome, Standing};
+use crate::standing::{Operations, Outcome, Standing};
 use repairs::{Repairs, Saying};
 pub(crate) use troubles::Troubles;
 
@@ -98,27 +98,26 @@ impl Journal {
             );
             return;
         }
-        match outcome.operations() {
-            Some(operations) if cause == Cause::List => {
-                info!(operations, "programmed the list");
-            }
-            Some(operations) if cause == Cause::Host => {
-                info!(operations, "adapted the overlay to the host");
-            }
-            Some(operations) => self.repaired(cause, &operations, now),
-            None => {
+        let operations = outcome.operations();
+        match cause {
+            _ if operations.is_empty() => {
                 if let Some(repairs) = self.repairs.rest(now) {
                     info!(repairs, "nobody undoes repairs any more");
                 }
             }
+            Cause::List => info!(%operations, "programmed the list"),
+            Cause::Host => info!(%operations, "adapted the overlay to the host"),
+            Cause::Notification | Cause::Audit | Cause::Retry => {
+                self.repaired(cause, &operations, now);
+            }
         }
     }
 
-    fn repaired(&mut self, cause: Cause, operations: &str, now: Instant) {
-        match self.repairs.note(now) {
-            Saying::Repair => info!(%cause, operations, "repaired the overlay"),
+    fn repaired(&mut self, cause: Cause, operations: &Operations, now: Instant) {
+        match self.repairs.note(now, operations) {
+            Saying::Repair => info!(%cause, %operations, "repaired the overlay"),
             Saying::Quarrel => warn!(
-                operations,
+                %operations,
                 "another program keeps undoing repairs; they go on, and are not told one by one"
             ),
             Saying::Nothing => {}

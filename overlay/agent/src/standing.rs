@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How the kernel stands to what is wished, by the last looks at it.
 
+use std::fmt;
+
 use dataplane::Report;
 use topology::Cluster;
 
@@ -37,16 +39,52 @@ impl Outcome {
         self.rules_error.is_some() || report.is_some_and(|report| !report.errors.is_empty())
     }
 
-    /// What was done, by kind; nothing when all was right already.
-    pub(crate) fn operations(&self) -> Option<String> {
+    /// What was done, and how often.
+    pub(crate) fn operations(&self) -> Operations {
         let report = self.report.iter().flat_map(|report| &report.operations);
-        let mut texts: Vec<_> = report
-            .map(|(action, count)| format!("{action} {count}"))
+        let mut operations: Vec<_> = report
+            .map(|(action, count)| (action.to_string(), *count))
             .collect();
         if !self.rules.is_empty() && self.rules_error.is_none() {
-            texts.push(format!("set rules {}", self.rules.len()));
+            operations.push(("set rules".to_owned(), self.rules.len()));
         }
-        (!texts.is_empty()).then(|| texts.join(", "))
+        Operations(operations)
+    }
+}
+
+/// What a look did: kinds of changes, and how many of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Operations(Vec<(String, usize)>);
+
+impl Operations {
+    #[cfg(test)]
+    pub(crate) fn of(kinds: &[(&str, usize)]) -> Self {
+        let operations = kinds
+            .iter()
+            .map(|(kind, count)| ((*kind).to_owned(), *count));
+        Self(operations.collect())
+    }
+
+    /// Whether all was right already.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether others were of the same kinds.
+    pub(crate) fn are_like<'a>(&'a self, others: &'a Self) -> bool {
+        let kinds = |of: &'a Self| of.0.iter().map(|(kind, _)| kind);
+        kinds(self).eq(kinds(others))
+    }
+}
+
+impl fmt::Display for Operations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<_> = self
+            .0
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
+        f.write_str(&texts.join(", "))
     }
 }
 

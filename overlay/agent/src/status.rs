@@ -74,7 +74,7 @@ impl Status {
             "usable": self.usable(),
             "node": state.node,
             "devices": state.devices,
-            "podMTU": state.pod_mtu,
+            "podMtu": state.pod_mtu,
             "network": texts(&state.settings.network),
             "podCIDRs": texts(&state.pod_cidrs),
             "nodesFile": state.nodes_file,

@@ -177,11 +177,11 @@ fn pods_do_not_reach_the_port_of_their_node() {
         let index = usize::from(own.is_ipv6());
         let bridge = first.addresses("cni0")[index].ip();
         let device = world.first().pod_cidrs()[index].network();
+        // The address of a known peer, which the pod gives itself.
+        pod.set_up("lo");
+        pod.add_address("lo", peer.into());
         for to in [target.node, bridge, device] {
             target.send_to(&pod, own, to, 1, "pod");
-            // With the address of a known peer, which it gives itself.
-            pod.set_up("lo");
-            pod.ip(&format!("address replace {peer} dev lo"));
             target.send_to(&pod, peer, to, 1, "pod as peer");
             target.send(&world.second().node, peer, 1, "peer");
             assert_eq!(target.hears(), "peer", "{to}");

@@ -23,7 +23,7 @@ fn add_programs_the_overlay_and_fits_the_attachment() {
     let rules = site.node.tool("nft", "list ruleset");
     for words in [
         "table inet podwire-overlay",
-        "iifname \"cni0\" drop",
+        "iifname \"cni0\" counter",
         "10.200.0.0/16 accept",
     ] {
         assert!(rules.contains(words), "{words}: {rules}");

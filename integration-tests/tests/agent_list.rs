@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The agent follows its list, and keeps its head when the list loses its own.
 
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use integration_tests::{Agent, BRIEFLY, Fleet, Node, PATIENCE, Stack};
+use integration_tests::{Agent, BRIEFLY, Fleet, Member, Node, PATIENCE, Stack, vxlan};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -73,6 +74,31 @@ fn peers_come_go_and_change() {
         !log.contains("repaired"),
         "a list that is followed needs no repair: {log}"
     );
+}
+
+#[test]
+fn a_node_that_is_missing_in_the_list_is_dropped_and_that_is_told() {
+    let (fleet, agent) = cluster(&[]);
+    let [here, missing, known] = &fleet.members[..] else {
+        unreachable!("there are three");
+    };
+    let without = list(&fleet, |nodes| drop(nodes.remove(1)));
+    here.node.write(NODES, without);
+    wishes(&agent, 1);
+    let send = |from: &Member| {
+        let to = (here.underlay()[0], vxlan::PORT);
+        let sent = from
+            .node
+            .run(|| UdpSocket::bind((from.underlay()[0], 0))?.send_to(b"no VXLAN", to));
+        sent.expect("the underlay carries it");
+    };
+    let dropped = || agent.status()["droppedOfStrangers"].clone();
+    assert_eq!(dropped(), 0);
+    send(known);
+    send(missing);
+    let told = here.node.eventually(PATIENCE, || dropped() == 1);
+    assert!(told.is_some(), "{}", agent.status());
+    assert_eq!(agent.status()["droppedOfPods"], 0);
 }
 
 #[test]

@@ -82,6 +82,8 @@ impl Status {
             "peersProgrammed": live.programmed.unwrap_or(state.peers_programmed),
             "differs": live.differs,
             "complaints": live.complaints,
+            "droppedOfStrangers": live.dropped.map(|it| it.strangers),
+            "droppedOfPods": live.dropped.map(|it| it.pods),
             "converged": state.converged,
             "since": state.since,
             "written": state.written,

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use dataplane::{Dataplane, Guard, Report};
+use dataplane::{Dataplane, Dropped, Guard, Report};
 use net::Rtnl;
 use nft::Nft;
 use topology::{Cluster, NodeList, State};
@@ -25,12 +25,17 @@ pub(super) struct Live {
     pub(super) differs: Vec<String>,
     /// What others have to see to, a sentence each.
     pub(super) complaints: Vec<String>,
+    /// What the guard has dropped, if the kernel tells.
+    pub(super) dropped: Option<Dropped>,
 }
 
 impl Live {
     /// Looks. What keeps it from looking is one of the sentences.
     pub(super) fn look(state: &State) -> Self {
-        let mut live = Self::default();
+        let mut live = Self {
+            dropped: guard(state, |guard| guard.dropped()).ok(),
+            ..Self::default()
+        };
         match cluster(state, &mut live.complaints) {
             Ok(cluster) => live.compare(state, &cluster),
             // The agent keeps to the last good list, which nobody else knows.
@@ -47,7 +52,7 @@ impl Live {
             Ok((report, bridges)) => {
                 self.programmed = Some(sound_peers(cluster, &report));
                 self.tell(&report);
-                match rules(state, cluster, &bridges) {
+                match guard(state, |guard| guard.missing(cluster, &bridges)) {
                     Ok(missing) => self.differs.extend(missing),
                     Err(error) => self.differs.push(error.to_string()),
                 }
@@ -99,10 +104,12 @@ fn peers(state: &State, cluster: &Cluster) -> Result<(Report, Vec<String>), data
     Ok((dataplane.audit(cluster), surroundings.bridges))
 }
 
-fn rules(state: &State, cluster: &Cluster, bridges: &[String]) -> Result<Vec<String>, nft::Error> {
-    let mut guard = Guard {
+fn guard<T>(
+    state: &State,
+    ask: impl FnOnce(&mut Guard<'_>) -> Result<T, nft::Error>,
+) -> Result<T, nft::Error> {
+    ask(&mut Guard {
         nft: &mut Nft::open()?,
         settings: &state.settings,
-    };
-    guard.missing(cluster, bridges)
+    })
 }

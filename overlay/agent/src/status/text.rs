@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use dataplane::Dropped;
+
 use super::{Status, texts};
 
 impl Status {
@@ -32,6 +34,10 @@ impl Status {
         match &self.agent {
             Some(process) => lines.add("agent", &format!("runs, process {process}")),
             None => lines.add("agent", "does not run; nothing is repaired"),
+        }
+        if let Some(Dropped { strangers, pods }) = live.dropped {
+            let text = format!("{strangers} packets of strangers, {pods} of pods");
+            lines.add("dropped", &text);
         }
         let sentences = [("differs", &live.differs), ("complaint", &live.complaints)];
         for (label, sentences) in sentences {

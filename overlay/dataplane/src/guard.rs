@@ -27,13 +27,14 @@ impl Guard<'_> {
     /// `bridges` are those of [`Surroundings`](crate::Surroundings).
     ///
     /// # Errors
-    /// When the kernel refuses. Without a guard a node is reachable all the same; the guard of the
-    /// port is made first.
+    /// When the kernel refuses one of the two; the other is made all the same.
     pub fn ensure(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<(), Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
         let bridges = names(bridges);
-        overlay::ensure(self.nft, &self.wish(cluster, &peers, &bridges))?;
-        masquerade::share(self.nft, OWNER, cluster.network())
+        let wish = self.wish(cluster, &peers, &bridges);
+        let guarded = overlay::ensure(self.nft, &wish);
+        let shared = masquerade::share(self.nft, OWNER, cluster.network());
+        guarded.and(shared)
     }
 
     /// Makes the rules for `before` those for `after`. Where only peers came or went, just these
@@ -102,8 +103,9 @@ impl Guard<'_> {
     /// # Errors
     /// When the kernel refuses.
     pub fn remove(&mut self) -> Result<(), Error> {
-        masquerade::unshare(self.nft, OWNER)?;
-        overlay::remove(self.nft)
+        let unshared = masquerade::unshare(self.nft, OWNER);
+        let removed = overlay::remove(self.nft);
+        unshared.and(removed)
     }
 
     fn wish<'b>(

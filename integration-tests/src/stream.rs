@@ -11,10 +11,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBuf;
 
 use crate::beginning::PATIENCE;
 use crate::place::Place;
 use crate::progress::Progress;
+
+/// The bytes that a receiver's kernel keeps; it gives less where it allows less.
+const BUFFER: usize = 4 << 20;
 
 /// A sender and a receiver of datagrams.
 #[derive(Debug)]
@@ -64,6 +69,8 @@ impl Stream {
         };
         let receiver = server.run(|| UdpSocket::bind(address));
         let receiver = receiver.unwrap_or_else(|error| panic!("{address}: {error}"));
+        // A receiver that a loaded machine lets wait is no loss.
+        setsockopt(&receiver, RcvBuf, &BUFFER).expect("a buffer may be large");
         let sender = client.run(|| UdpSocket::bind((any, 0)));
         let sender = sender.expect("a place has ports to spare");
         let (sent, arrived) = (Progress::new(), Progress::new());

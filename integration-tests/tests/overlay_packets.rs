@@ -141,6 +141,29 @@ fn outside_sees_the_node() {
     }
 }
 
+/// A node's underlay address is not the pods' to route: as anything outside of their networks it
+/// sees the pod's node, unless the configuration spares the underlay. The answer to a pod's own
+/// address comes through the overlay.
+#[test]
+fn underlay_addresses_of_other_nodes_see_the_node_unless_they_are_spared() {
+    let fleet = Fleet::new(2, Stack::Dual);
+    let [near, far] = [0, 1].map(|index: usize| &fleet.members[index]);
+    let _far = far.attach(&fleet.conflist(far, &json!({})));
+    let network = fleet.conflist(near, &json!({}));
+    let pod = near.attach(&network);
+    let sees = |pod: &Place| {
+        let addresses = far.underlay().into_iter();
+        let seen: Vec<_> = addresses
+            .map(|address| seen(pod, &far.node, address))
+            .collect();
+        seen
+    };
+    assert_eq!(sees(&pod), near.underlay());
+    let spared = json!({"nonMasqueradeCIDRs": ["192.0.2.0/24", "2001:db8:1::/64"]});
+    let spared = near.attach(&network.with(&spared));
+    assert_eq!(sees(&spared), spared.all_addresses());
+}
+
 /// What routers between the nodes see: as flannel's packets, but without a checksum over IPv4.
 #[test]
 fn the_underlay_sees_packets_like_flannels() {

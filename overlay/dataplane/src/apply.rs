@@ -37,7 +37,9 @@ impl OnDevice {
                 }
             }
         }
-        self.apply_misled(rtnl, &misled, report);
+        for some in misled.chunks(AT_ONCE) {
+            self.apply_misled(rtnl, some, report);
+        }
     }
 
     /// Carries out what was refused because the gateway's address leads elsewhere: for as long as

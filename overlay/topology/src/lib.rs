@@ -3,8 +3,8 @@
 //! them, and from what it holds to that. No I/O, no clock, no kernel.
 //!
 //! [`NodeList`] is what a file says, [`Cluster`] what can be believed of it, [`Wish`] the kernel's
-//! objects that follow from it, [`Held`] those that are there, and [`difference`] the requests that
-//! lead from one to the other. The same call programs a new node, follows a changed list, and
+//! objects that follow from it, [`Held`] those that are there, and [`difference()`] the requests
+//! that lead from one to the other. The same call programs a new node, follows a changed list, and
 //! repairs what somebody has broken. [`State`] is how the agent tells the plugin how far it is.
 
 mod admission;

@@ -79,13 +79,13 @@ fn an_ipv6_route_that_leads_to_the_gateways_is_no_obstacle() {
 
 #[test]
 fn an_ipv6_route_that_leads_to_all_gateways_costs_no_peer() {
-    let (lab, nodes, settings) = (Lab::new(1), entries(1000, "6"), settings(""));
+    let (lab, nodes, settings) = (Lab::new(1), entries(1500, "6"), settings(""));
     let host = &lab.nodes[0];
     host.ip("-6 route add fd00::/24 via 2001:db8::3 dev eth0");
     let report = host.reconcile(&nodes, &settings);
     assert!(report.errors.is_empty(), "{:?}", report.errors.first());
     let shown = host.ip("-6 route show proto 118");
-    assert_eq!(shown.lines().count(), 999);
+    assert_eq!(shown.lines().count(), 1499);
     host.assert_quiet(&nodes, &settings, &BOTH[1..]);
 }
 

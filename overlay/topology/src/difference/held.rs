@@ -12,7 +12,7 @@ use crate::{FdbEntry, Mac, Neighbour, Route, Wish};
 /// The objects of one family that dumps showed, in the dumps' order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
-    /// The routes of the main table. At least those with [`PROTOCOL`](crate::PROTOCOL) and those
+    /// The routes of the main table. At least those with [`PROTOCOL`] and those
     /// through the VXLAN device; others' obstacles are seen where the dump shows them.
     pub routes: Vec<HeldRoute>,
     /// The VXLAN device's neighbours.

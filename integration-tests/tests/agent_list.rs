@@ -242,6 +242,20 @@ fn peers_that_are_gone_for_a_moment_stay() {
     );
 }
 
+/// A list may give its address to another node before its own link has the new one.
+#[test]
+fn a_node_stays_who_it_is() {
+    let (fleet, agent) = cluster(&[]);
+    let node = &fleet.members[0].node;
+    let exchanged = list(&fleet, |nodes| {
+        nodes[0]["underlay"] = json!("192.0.2.12");
+        nodes[1]["underlay"] = json!("192.0.2.11");
+    });
+    node.write(NODES, exchanged);
+    let lost = agent.wait_for_state("lost", PATIENCE, |state| state["converged"] == false);
+    assert_eq!(lost["node"], "n1", "{lost}");
+}
+
 /// The two changes come in either order; in between there is no overlay, and that is said.
 #[test]
 fn a_node_moves_to_another_address() {

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use integration_tests::{Fleet, Member, PATIENCE, Stack, binaries};
+use integration_tests::{BRIEFLY, Fleet, Member, PATIENCE, Stack, binaries};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -42,8 +42,8 @@ fn own_directory(member: &Member, path: &str) {
     });
 }
 
-/// What `make install` and the operator have put there.
-fn install(fleet: &Fleet, member: &Member, command: &[&str]) {
+/// What `make install` has put there; where the operator has to put the list of nodes.
+fn install<'a>(member: &Member, command: &[&'a str]) -> &'a str {
     own_directory(member, "/etc");
     own_directory(member, "/usr/local/bin");
     let built = binaries::plugins().join("podwired");
@@ -51,9 +51,7 @@ fn install(fleet: &Fleet, member: &Member, command: &[&str]) {
         .node
         .run(|| symlink(built, command[0]).expect("a fresh directory is writable"));
     let nodes = command.iter().skip_while(|word| **word != "--nodes").nth(1);
-    member
-        .node
-        .write(nodes.expect("it names the list"), fleet.nodes_json());
+    nodes.copied().expect("it names the list")
 }
 
 /// A process that ends with the test.
@@ -100,12 +98,16 @@ fn the_agents_unit() {
     let command: Vec<_> = line.split(' ').collect();
     let fleet = Fleet::new(2, Stack::Dual);
     let member = &fleet.members[0];
-    install(&fleet, member, &command);
+    let nodes = install(member, &command);
+    member.node.write(nodes, "[]");
     let manager = member.node.run(|| UnixDatagram::bind(NOTIFY)).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
 
     let mut agent = start(member, &command);
     let mut word = [0; 64];
+    manager.set_read_timeout(Some(BRIEFLY)).unwrap();
+    assert!(manager.recv(&mut word).is_err(), "ready without an overlay");
+    member.node.write(nodes, fleet.nodes_json());
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = manager.recv(&mut word).expect("it says that it is ready");
     assert_eq!(&word[..length], b"READY=1");
     const CAP_NET_ADMIN: u32 = 12;

@@ -54,8 +54,8 @@ impl Changes {
         let mut changed = HashSet::new();
         for overlay in before.overlays() {
             if let Some(newer) = after.overlay(overlay.family()) {
-                let (gone, come) = overlay.changed(newer);
-                changed.extend(gone.into_iter().chain(come).map(|peer| peer.node.as_str()));
+                let (_, come) = overlay.changed(newer);
+                changed.extend(come.into_iter().map(|peer| peer.node.as_str()));
             }
         }
         Self {

@@ -105,8 +105,13 @@ impl Journal {
                     info!(repairs, "nobody undoes repairs any more");
                 }
             }
-            Cause::List => info!(%operations, "programmed the list"),
-            Cause::Host => info!(%operations, "adapted the overlay to the host"),
+            Cause::List => info!(operations = operations.to_string(), "programmed the list"),
+            Cause::Host => {
+                info!(
+                    operations = operations.to_string(),
+                    "adapted the overlay to the host"
+                );
+            }
             Cause::Notification | Cause::Audit | Cause::Retry => {
                 self.repaired(cause, &operations, now);
             }
@@ -114,10 +119,12 @@ impl Journal {
     }
 
     fn repaired(&mut self, cause: Cause, operations: &Operations, now: Instant) {
-        match self.repairs.note(now, operations) {
-            Saying::Repair => info!(%cause, %operations, "repaired the overlay"),
+        let saying = self.repairs.note(now, operations);
+        let operations = operations.to_string();
+        match saying {
+            Saying::Repair => info!(%cause, operations, "repaired the overlay"),
             Saying::Quarrel => warn!(
-                %operations,
+                operations,
                 "another program keeps undoing repairs; they go on, and are not told one by one"
             ),
             Saying::Nothing => {}

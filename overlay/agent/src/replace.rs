@@ -50,10 +50,12 @@ mod tests {
             replace(&path, content).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        let beside = || fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(beside(), 1);
         // A directory cannot be replaced by a file.
-        fs::create_dir(directory.path().join("taken")).unwrap();
-        assert!(replace(&directory.path().join("taken"), "").is_err());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+        let taken = path.with_file_name("taken");
+        fs::create_dir(&taken).unwrap();
+        assert!(replace(&taken, "").is_err());
+        assert_eq!(beside(), 2);
     }
 }

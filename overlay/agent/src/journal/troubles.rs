@@ -37,7 +37,7 @@ impl Troubles {
     /// Takes in those that there are now. Each is logged when it is new, and their end.
     pub(crate) fn are(&mut self, now: impl IntoIterator<Item = String>) {
         let now: BTreeSet<_> = now.into_iter().collect();
-        let new: Vec<_> = now.difference(&self.present).collect();
+        let new = self.news(&now);
         for trouble in new.iter().take(NAMED) {
             self.say(trouble);
         }
@@ -48,6 +48,12 @@ impl Troubles {
             info!("no more trouble with {}", self.with);
         }
         self.present = now;
+    }
+
+    fn news<'a>(&self, now: &'a BTreeSet<String>) -> Vec<&'a String> {
+        now.iter()
+            .filter(|trouble| !self.present.contains(*trouble))
+            .collect()
     }
 
     /// All of them in a sentence.
@@ -78,6 +84,17 @@ impl Troubles {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_is_no_news() {
+        let mut troubles = Troubles::slight("entries");
+        let now = BTreeSet::from(["a", "b"].map(str::to_owned));
+        assert_eq!(troubles.news(&now), ["a", "b"]);
+        troubles.are(["b".to_owned()]);
+        assert_eq!(troubles.news(&now), ["a"]);
+        troubles.are(now.clone());
+        assert_eq!(troubles.news(&now), [""; 0]);
+    }
 
     #[test]
     fn troubles_are_told_in_one_sentence_however_many_there_are() {

@@ -133,6 +133,16 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_behind_a_link_can_be_exchanged_by_it() {
+        let (_keep, path) = directory();
+        fs::create_dir(path.join("real")).unwrap();
+        fs::write(path.join("real/nodes.json"), "").unwrap();
+        symlink("real", path.join("link")).unwrap();
+        let trail = Trail::of(&path.join("link/nodes.json"));
+        assert_eq!(trail.directories, [path.clone(), path.join("real")]);
+    }
+
+    #[test]
     fn links_that_lead_nowhere_or_in_a_circle_end() {
         let (_keep, path) = directory();
         symlink("/nowhere/nodes.json", path.join("astray")).unwrap();

@@ -2,6 +2,8 @@
 //! The link that carries the encapsulated packets, looked up anew at each call: its address, its
 //! MTU and its subnets are other people's and change.
 
+use std::collections::BTreeSet;
+
 use ipnetwork::IpNetwork;
 use net::{Address, Link};
 use topology::{Family, MtuTooSmall, Overlay, Settings, Subnet};
@@ -21,7 +23,8 @@ pub struct Underlay {
     pub mtu: u32,
     /// Whether the link is set up.
     pub up: bool,
-    /// The link's addresses of this family with their prefixes, without link-local ones; sorted.
+    /// The subnets of the link's addresses of this family, without link-local ones; sorted. They
+    /// stay when an address of several in one gives way to another, as IPv6's private ones do.
     pub subnets: Vec<IpNetwork>,
 }
 
@@ -102,7 +105,13 @@ fn subnets(family: Family, link: u32, addresses: &[(u32, Address)]) -> Vec<IpNet
     let of_link = addresses.iter().filter(|(index, address)| {
         *index == link && Family::of_network(address.network) == family && !address.link_local
     });
-    let mut subnets: Vec<_> = of_link.map(|(_, address)| address.network).collect();
-    subnets.sort_unstable();
-    subnets
+    let subnets: BTreeSet<_> = of_link
+        .map(|(_, address)| without_host_bits(address.network))
+        .collect();
+    subnets.into_iter().collect()
+}
+
+/// An address's network without its host bits.
+fn without_host_bits(address: IpNetwork) -> IpNetwork {
+    IpNetwork::new(address.network(), address.prefix()).expect("the prefix that it has")
 }

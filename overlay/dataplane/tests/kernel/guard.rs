@@ -179,7 +179,10 @@ fn bridges_and_underlays_are_found_in_the_kernel() {
     let underlays: Vec<_> = after.underlays.iter().map(summary).collect();
     let eth0 = ("eth0".to_owned(), below, 1500, true);
     assert_eq!(underlays, [eth0.clone(), eth0]);
-    assert_eq!(after.underlays[1].subnets, [network("2001:db8::1/64")]);
+    assert_eq!(after.underlays[1].subnets, [network("2001:db8::/64")]);
+    // As when a private address gives way to the next.
+    host.ip("addr add 2001:db8::7777/64 dev eth0 nodad");
+    assert_eq!(look(), after);
     host.ip("link set eth0 mtu 1300");
     host.ip("addr del 192.0.2.1/24 dev eth0");
     let Surroundings {

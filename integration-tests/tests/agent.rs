@@ -103,23 +103,6 @@ fn it_mends_what_others_break() {
     assert!(healed.is_some(), "{}", rules());
 }
 
-/// Nobody but the file itself tells that somebody wrote there.
-#[test]
-fn it_mends_sysctls() {
-    for path in [
-        "ipv6/conf/podwire.1/accept_ra",
-        "ipv4/conf/podwire.1/rp_filter",
-    ] {
-        let (fleet, agent) = cluster(2, Stack::Dual);
-        let node = &fleet.members[0].node;
-        let path = format!("/proc/sys/net/{path}");
-        let right = node.read(&path);
-        node.write(&path, "1");
-        assert!(agent.says("set sysctl 1", PATIENCE), "{}", agent.log());
-        assert_eq!(node.read(&path), right, "{path}");
-    }
-}
-
 #[test]
 fn it_ends_and_packets_cross_on() {
     let (fleet, agent) = cluster(2, Stack::V4);

@@ -115,6 +115,25 @@ fn what_matters_is_heard_of() {
     assert!(member.node.ip("link show podwire.1").contains("mtu 1350"));
 }
 
+/// Nobody but the file itself tells that somebody wrote there.
+#[test]
+fn what_is_written_to_sysctls_is_heard_of() {
+    for path in [
+        "ipv6/conf/podwire.1/accept_ra",
+        "ipv4/conf/podwire.1/rp_filter",
+    ] {
+        let fleet = Fleet::new(2, Stack::Dual);
+        let node = &fleet.members[0].node;
+        node.write(NODES, fleet.nodes_json());
+        let agent = settled(node);
+        let path = format!("/proc/sys/net/{path}");
+        let right = node.read(&path);
+        node.write(&path, "1");
+        assert!(agent.says("set sysctl 1", PATIENCE), "{}", agent.log());
+        assert_eq!(node.read(&path), right, "{path}");
+    }
+}
+
 /// An audit that finds nothing writes nothing, neither to the kernel nor to a file nor to the log.
 #[test]
 fn an_audit_is_silent() {

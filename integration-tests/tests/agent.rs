@@ -43,6 +43,11 @@ fn objects(member: &Member) -> Vec<String> {
         .collect()
 }
 
+/// What the state file of a member says.
+fn agent_state(member: &Member) -> String {
+    member.node.read("/run/podwire/overlay.json")
+}
+
 /// Waits until the kernel has something again; within a second, and the machine may be loaded.
 fn heals(member: &Member, what: &str, whole: &[String]) {
     let healed = member
@@ -134,11 +139,17 @@ fn it_ends_and_packets_cross_on() {
         "{status}"
     );
     goes_on();
+    let before = agent_state(&fleet.members[0]);
     let agent = Agent::start(&fleet.members[0].node, &ARGS);
     assert!(
         agent.says("the overlay is usable", PATIENCE),
         "{}",
         agent.log()
+    );
+    assert_eq!(
+        agent_state(&fleet.members[0]),
+        before,
+        "nothing has changed"
     );
     goes_on();
     agent.kill();
@@ -251,6 +262,25 @@ fn a_node_may_get_its_address_after_the_agent_begins() {
     node.ip("address add 192.0.2.11/24 dev eth1");
     agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
     assert!(node.ip("-details link show podwire.1").contains("dev eth1"));
+}
+
+/// Whatever is in the way: when it goes, nobody waits for the next try.
+#[test]
+fn what_was_in_the_way_is_seen_to_go() {
+    let fleet = Fleet::new(2, Stack::V4);
+    let node = &fleet.members[0].node;
+    node.write(NODES, fleet.nodes_json());
+    node.ip("link add podwire.1 type veth peer name other");
+    let agent = Agent::start(node, &ARGS);
+    let error = "another link, which is no VXLAN device, has the name";
+    assert!(agent.says(error, PATIENCE), "{}", agent.log());
+    let state = agent.wait_for_state("told", PATIENCE, |state| state["converged"] == false);
+    assert!(
+        state["lastError"].as_str().unwrap().contains(error),
+        "{state}"
+    );
+    node.ip("link delete podwire.1");
+    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
 }
 
 /// Who undoes repairs is told of once, and the overlay is whole when it ends.

@@ -82,14 +82,23 @@ impl<S: Source> Agent<S> {
                 Wake::Told(heard) => self.consider(heard),
                 Wake::Due => {}
             }
-            if self.agenda.take_reading(Instant::now()) {
-                self.read().await;
-            }
-            if let Some(look) = self.agenda.take_look(Instant::now()) {
-                self.look(look);
+            if self.work().await {
                 kernel.watch_sysctls(self.overlay.device_names());
             }
         }
+    }
+
+    /// Does what is due. Says whether there was anything.
+    async fn work(&mut self) -> bool {
+        let read = self.agenda.take_reading(Instant::now());
+        if read {
+            self.read().await;
+        }
+        let look = self.agenda.take_look(Instant::now());
+        if let Some(look) = look {
+            self.look(look);
+        }
+        read || look.is_some()
     }
 
     /// What is known to be due is done before the end: nobody does it afterwards.
@@ -115,8 +124,13 @@ impl<S: Source> Agent<S> {
         } else if heard.ruleset {
             due(Scope::Guard, Cause::Notification);
         }
-        if let Some(scope) = heard.host.then(|| self.overlay.disturbed()).flatten() {
-            due(scope, Cause::Host);
+        if heard.host {
+            let disturbed = self.overlay.disturbed();
+            // What keeps the overlay from being made may be any link: one with its device's port.
+            let thwarted = (!self.standing.converged()).then_some(Scope::Everything);
+            if let Some(scope) = disturbed.max(thwarted) {
+                due(scope, Cause::Host);
+            }
         }
     }
 
@@ -168,31 +182,26 @@ impl<S: Source> Agent<S> {
         self.publish();
     }
 
-    /// Has the kernel follow a list. The kernel tells of what is written then, and a look at
-    /// everything follows.
+    /// Has the kernel follow a list. The kernel tells of what is written then, and so a look at
+    /// everything comes after it.
     fn adopt(&mut self, list: Believed) {
-        let cause = Cause::List;
-        let Some(before) = self.overlay.believed() else {
-            self.remove_other(&list);
-            self.overlay.believe(list);
-            let scope = Scope::Everything;
-            return self.agenda.look_soon(Instant::now(), Look { scope, cause });
-        };
-        if (&before.cluster, &before.settings) == (&list.cluster, &list.settings) {
-            return;
+        match self.overlay.believed() {
+            None => self.remove_other(&list),
+            Some(before) if before.says_the_same_as(&list) => return,
+            Some(before) => {
+                let changes = Changes::between(&before.cluster, &list.cluster);
+                self.journal.follows(changes);
+            }
         }
-        self.journal
-            .follows(Changes::between(&before.cluster, &list.cluster));
         let begun = Instant::now();
-        if self.standing.converged() {
-            let outcome = self.overlay.follow(list);
-            self.conclude_look(begun, cause, Scope::Guard, &outcome);
+        let (scope, outcome) = if self.standing.converged() {
+            (Scope::Guard, self.overlay.follow(list))
         } else {
             // What is wrong with other peers has to be seen to as well.
             self.overlay.believe(list);
-            let outcome = self.overlay.look(Scope::Everything);
-            self.conclude_look(begun, cause, Scope::Everything, &outcome);
-        }
+            (Scope::Everything, self.overlay.look(Scope::Everything))
+        };
+        self.conclude_look(begun, Cause::List, scope, &outcome);
     }
 
     /// Removes what an earlier run made with another VNI, or with flannel's device.

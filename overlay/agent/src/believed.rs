@@ -17,6 +17,11 @@ pub(crate) struct Believed {
 }
 
 impl Believed {
+    /// Whether the kernel should hold the same by another list.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        (&self.cluster, &self.settings) == (&other.cluster, &other.settings)
+    }
+
     /// This node's pod CIDRs, IPv4 first.
     pub(crate) fn own_pod_cidrs(&self) -> Vec<IpNetwork> {
         let overlays = self.cluster.overlays().iter();

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use dataplane::{Dataplane, Guard, Origin, Report, Surroundings};
 use net::Rtnl;
 use nft::Nft;
-use topology::{Cluster, Family, Identity, Node, NodeList, Settings};
+use topology::{Cluster, Identity, Node, NodeList, Overlay, Settings};
 
 use crate::agenda::Scope;
 use crate::believed::{Believed, Unusable};
@@ -75,6 +75,17 @@ impl NodeOverlay {
     /// The names of its devices, as far as they are there.
     pub(crate) fn device_names(&self) -> impl Iterator<Item = &str> {
         self.device_names.iter().map(String::as_str)
+    }
+
+    /// The names of the devices that it should have.
+    pub(crate) fn wished_devices(&self) -> Vec<String> {
+        let Some(believed) = &self.believed else {
+            return Vec::new();
+        };
+        let dataplane = dataplane(&self.rtnl, &believed.settings, self.wishes.origin);
+        let overlays = believed.cluster.overlays().iter();
+        let name = |overlay: &Overlay| dataplane.device_name(overlay.family());
+        overlays.map(name).collect()
     }
 
     /// Takes a list for what this node sees in it.
@@ -226,18 +237,4 @@ fn dataplane<'a>(rtnl: &'a Rtnl, settings: &'a Settings, origin: Origin) -> Data
         settings,
         origin,
     }
-}
-
-/// The names of the devices that a cluster's overlays have on this node.
-pub(crate) fn device_names(cluster: &Cluster, settings: &Settings, origin: Origin) -> Vec<String> {
-    let name = |family: Family| {
-        let vni = settings.vni;
-        let flannels = match origin {
-            Origin::Flannel => vni.flannel_device_name(family),
-            Origin::Own => None,
-        };
-        flannels.unwrap_or_else(|| vni.device_name(family))
-    };
-    let overlays = cluster.overlays().iter();
-    overlays.map(|overlay| name(overlay.family())).collect()
 }

@@ -11,7 +11,7 @@ use crate::cli;
 use crate::conflist::{Conflist, Facts};
 use crate::journal::Troubles;
 use crate::notify;
-use crate::overlay::{NodeOverlay, device_names};
+use crate::overlay::{NodeOverlay, Wishes};
 use crate::standing::Standing;
 use crate::state_file::StateFile;
 
@@ -73,56 +73,30 @@ impl Publication {
         standing: &Standing,
         last_error: Option<String>,
     ) -> State {
-        let before = self.state.last();
         let wishes = overlay.wishes();
-        let Some(believed) = overlay.believed() else {
-            // What an earlier run programmed is there still, whatever the list is like now.
-            let nothing = State {
-                node: wishes
-                    .node
-                    .clone()
-                    .unwrap_or_else(|| wishes.hostname.clone()),
-                devices: Vec::new(),
-                pod_mtu: 0,
-                settings: wishes.settings.clone(),
-                takes_over: wishes.takes_over(),
-                nodes_file: None,
-                pod_cidrs: Vec::new(),
-                converged: false,
-                since: 0,
-                peers_wished: 0,
-                peers_programmed: 0,
-                differing: 0,
-                last_error: None,
-                written: 0,
-                boot_id: String::new(),
-            };
-            return State {
-                last_error,
-                nodes_file: self.nodes_file.clone(),
-                ..before.cloned().unwrap_or(nothing)
-            };
+        // What an earlier run programmed is there still, whatever the list is like now.
+        let before = self.state.last().cloned();
+        let before = before.unwrap_or_else(|| nothing(wishes));
+        let common = State {
+            last_error,
+            nodes_file: self.nodes_file.clone(),
+            ..before
         };
-        let cluster = &believed.cluster;
+        let Some(believed) = overlay.believed() else {
+            return common;
+        };
         State {
-            node: cluster.own().to_owned(),
-            devices: device_names(cluster, &believed.settings, wishes.origin),
-            pod_mtu: standing
-                .pod_mtu
-                .or_else(|| before.map(|state| state.pod_mtu))
-                .unwrap_or(0),
+            node: believed.cluster.own().to_owned(),
+            devices: overlay.wished_devices(),
+            pod_mtu: standing.pod_mtu.unwrap_or(common.pod_mtu),
             settings: believed.settings.clone(),
             takes_over: wishes.takes_over(),
-            nodes_file: self.nodes_file.clone(),
             pod_cidrs: believed.own_pod_cidrs(),
             converged: standing.converged(),
-            since: 0,
-            peers_wished: cluster.peers().len(),
+            peers_wished: believed.cluster.peers().len(),
             peers_programmed: standing.programmed,
             differing: standing.errors().count(),
-            last_error,
-            written: 0,
-            boot_id: String::new(),
+            ..common
         }
     }
 
@@ -154,5 +128,26 @@ impl Publication {
             self.ready = true;
         }
         Ok(())
+    }
+}
+
+/// What there is to say before anything is known.
+fn nothing(wishes: &Wishes) -> State {
+    State {
+        node: wishes.node.as_ref().unwrap_or(&wishes.hostname).clone(),
+        devices: Vec::new(),
+        pod_mtu: 0,
+        settings: wishes.settings.clone(),
+        takes_over: wishes.takes_over(),
+        nodes_file: None,
+        pod_cidrs: Vec::new(),
+        converged: false,
+        since: 0,
+        peers_wished: 0,
+        peers_programmed: 0,
+        differing: 0,
+        last_error: None,
+        written: 0,
+        boot_id: String::new(),
     }
 }

@@ -107,7 +107,9 @@ impl Dataplane<'_> {
         removal::remove(self)
     }
 
-    fn device_name(&self, family: Family) -> String {
+    /// The name of the VXLAN device of a family, whether it is there or not.
+    #[must_use]
+    pub fn device_name(&self, family: Family) -> String {
         let vni = self.settings.vni;
         let flannels = || vni.flannel_device_name(family);
         let taken_over = self.takes_over().then(flannels).flatten();

@@ -65,9 +65,10 @@ fn an_overlay_that_is_whole() {
             "pod CIDRs  10.200.1.0/24",
             "peers      2 of 2 programmed",
             &process,
+            "dropped    0 packets of strangers, 0 of pods",
         ],
     );
-    assert_eq!(outcome.stdout.lines().count(), 8, "{outcome}");
+    assert_eq!(outcome.stdout.lines().count(), 9, "{outcome}");
 }
 
 #[test]

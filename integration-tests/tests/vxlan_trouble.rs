@@ -60,10 +60,10 @@ fn a_list_that_is_new_is_read_again() {
                 )
             })
         };
-        if let Ok(stamp) = changed(STAMP) {
-            let age = stamp - changed(LIST).unwrap();
-            assert!(age > Duration::from_millis(20), "{age:?}");
-        }
+        let age = changed(STAMP).unwrap() - changed(LIST).unwrap();
+        let stamp = site.node.run(|| std::fs::read(STAMP)).unwrap();
+        let vouches = !String::from_utf8_lossy(&stamp).contains("\"fingerprint\":\"\"");
+        assert!(!vouches || age > Duration::from_millis(20), "{age:?}");
     }
 }
 

@@ -4,16 +4,18 @@
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use topology::Settings;
 
 use crate::conf::{List, Static};
 
-/// A file system's clock ticks at most this slowly where it has fractions of a second (the
-/// kernel's, at 100 Hz), and else this.
+/// A change is stamped with the time of the kernel's last tick. As soon as that is another one, the
+/// next change will show; some ticks more are for file systems that keep less of it, and this for
+/// those that keep whole seconds.
 const TICK: Duration = Duration::from_millis(20);
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
@@ -33,9 +35,12 @@ impl Fingerprint {
         let (list, settled) = match &given.list {
             List::Inline(nodes) => (json!(nodes), true),
             List::File(path) => {
-                let now = SystemTime::now();
+                let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).ok()?;
                 let file = fs::metadata(path).ok()?;
-                (json!([path, identity(&file)]), is_settled(&file, now))
+                (
+                    json!([path, identity(&file)]),
+                    is_settled(&file, now.into()),
+                )
             }
         };
         // Another release may wish something else by the same list.
@@ -60,18 +65,24 @@ fn identity(file: &Metadata) -> [i128; 7] {
     ]
 }
 
-fn is_settled(file: &Metadata, now: SystemTime) -> bool {
-    let fraction = u32::try_from(file.ctime_nsec()).unwrap_or(0);
-    let tick = if fraction == 0 { COARSE_TICK } else { TICK };
+/// Whether it was changed before this time since 1970, and not in the same tick.
+fn is_settled(file: &Metadata, now: Duration) -> bool {
+    let changed = changed(file);
+    let whole_seconds = changed.subsec_nanos() == 0;
+    let tick = if whole_seconds { COARSE_TICK } else { TICK };
+    now.checked_sub(changed).is_some_and(|age| age > tick)
+}
+
+fn changed(file: &Metadata) -> Duration {
     let seconds = u64::try_from(file.ctime()).unwrap_or(0);
-    let changed = UNIX_EPOCH + Duration::new(seconds, fraction);
-    now.duration_since(changed).is_ok_and(|age| age > tick)
+    Duration::new(seconds, u32::try_from(file.ctime_nsec()).unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::path::Path;
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 
@@ -119,11 +130,7 @@ mod tests {
     fn a_file_is_settled_a_tick_after_its_change() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let metadata = file.as_file().metadata().unwrap();
-        let changed = UNIX_EPOCH
-            + Duration::new(
-                metadata.ctime().try_into().unwrap(),
-                metadata.ctime_nsec().try_into().unwrap(),
-            );
+        let changed = changed(&metadata);
         assert!(!is_settled(&metadata, changed));
         assert!(!is_settled(&metadata, changed - Duration::from_secs(60)));
         assert!(is_settled(&metadata, changed + COARSE_TICK + TICK));

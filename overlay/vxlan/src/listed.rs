@@ -158,11 +158,20 @@ fn stands(rtnl: &Rtnl, stamp: &Stamp) -> Option<bool> {
     if !complaints.is_empty() || format!("{surroundings:?}") != head.surroundings {
         return Some(false);
     }
+    let mut nft = Nft::open().ok()?;
+    let generation = nft.generation().ok()?;
+    if stamp.knows_ruleset(generation) {
+        return Some(true);
+    }
     let mut guard = Guard {
-        nft: &mut Nft::open().ok()?,
+        nft: &mut nft,
         settings: &head.settings,
     };
-    guard.holds(&cluster, &surroundings.bridges).ok()
+    let guarded = guard.holds(&cluster, &surroundings.bridges).ok()?;
+    if guarded {
+        stamp.note_ruleset(generation);
+    }
+    Some(guarded)
 }
 
 /// The nodes of a cluster as a list would have them: this one, and the peers in the order of

@@ -3,8 +3,9 @@
 //! what of the host it depended on, and the peers, of which the next call reads a few. So that one
 //! learns that everything is right at a cost that does not grow with the number of peers.
 //!
-//! The file: the length of the head, the head, where each peer begins and where the last one ends,
-//! the peers. Lengths and places are numbers of 8 octets, the least significant one first.
+//! The file: the length of the head, the generation of the ruleset that was last found right, the
+//! head, where each peer begins and where the last one ends, the peers. All numbers have 8 octets,
+//! the least significant one first.
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
@@ -24,14 +25,18 @@ use crate::place::{self, DIRECTORY};
 const NAME: &str = "vxlan.stamp";
 /// Under which it is written.
 const NEW: &str = ".vxlan.stamp.new";
-/// The octets of a length or place.
+/// The octets of a number.
 const NUMBER: u64 = 8;
+/// Where the head begins.
+const HEAD: usize = 16;
+/// No ruleset has this generation: the kernel's are numbers of 4 octets.
+const UNKNOWN: u64 = u64::MAX;
 /// More is read at once than a usual head has.
 const AT_ONCE: usize = 8192;
 /// No head is longer.
 const LONGEST: u64 = 1 << 20;
 /// How many peers of each family a call reads.
-const SAMPLES: usize = 4;
+const SAMPLES: usize = 3;
 
 /// All but the peers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +67,8 @@ pub(crate) struct Head {
 #[derive(Debug)]
 pub(crate) struct Stamp {
     pub(crate) head: Head,
+    /// The generation of the ruleset that was last found right.
+    ruleset: u64,
     file: File,
     /// Where the places of the peers begin.
     places: u64,
@@ -70,21 +77,36 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// The stamp in this directory; none where there is none that can be read.
     pub(crate) fn read(directory: &Path) -> Option<Self> {
-        let file = File::open(directory.join(NAME)).ok()?;
+        let path = directory.join(NAME);
+        let file = File::options().read(true).write(true).open(&path);
+        let file = file.or_else(|_| File::open(path)).ok()?;
         let mut begin = vec![0; AT_ONCE];
         let length = file.read_at(&mut begin, 0).ok()?;
         begin.truncate(length);
         let length = number(begin.get(..8)?).filter(|length| *length <= LONGEST)?;
-        let end = usize::try_from(NUMBER + length).ok()?;
+        let ruleset = number(begin.get(8..HEAD)?)?;
+        let end = HEAD + usize::try_from(length).ok()?;
         if begin.len() < end {
             begin.resize(end, 0);
             file.read_exact_at(&mut begin, 0).ok()?;
         }
         Some(Self {
-            head: serde_json::from_slice(&begin[8..end]).ok()?,
+            head: serde_json::from_slice(&begin[HEAD..end]).ok()?,
+            ruleset,
             file,
-            places: NUMBER + length,
+            places: 2 * NUMBER + length,
         })
+    }
+
+    /// Whether the ruleset of this generation has been found right.
+    pub(crate) fn knows_ruleset(&self, generation: u32) -> bool {
+        self.ruleset == u64::from(generation)
+    }
+
+    /// Spares the next call the look at the ruleset; where that cannot be noted, it is not.
+    pub(crate) fn note_ruleset(&self, generation: u32) {
+        let generation = u64::from(generation).to_le_bytes();
+        let _next_call_looks = self.file.write_all_at(&generation, NUMBER);
     }
 
     /// What an earlier call has left in this boot and network namespace.
@@ -130,7 +152,7 @@ pub(crate) fn write(directory: &Path, head: &Head, peers: &[Node]) -> io::Result
     let mut places = Vec::new();
     let count = u64::try_from(peers.len() + 1).map_err(io::Error::other)?;
     let length = u64::try_from(head.len()).map_err(io::Error::other)?;
-    let begin = NUMBER + length + NUMBER * count;
+    let begin = 2 * NUMBER + length + NUMBER * count;
     let mut place = |records: &Vec<u8>| {
         let offset = u64::try_from(records.len()).map_err(io::Error::other)?;
         places.extend((begin + offset).to_le_bytes());
@@ -141,7 +163,8 @@ pub(crate) fn write(directory: &Path, head: &Head, peers: &[Node]) -> io::Result
         serde_json::to_writer(&mut records, peer)?;
     }
     place(&records)?;
-    let whole = [&length.to_le_bytes()[..], &head, &places, &records].concat();
+    let numbers = [length, UNKNOWN].map(u64::to_le_bytes).concat();
+    let whole = [numbers, head, places, records].concat();
     let new = directory.join(NEW);
     fs::write(&new, whole)?;
     fs::rename(new, directory.join(NAME))

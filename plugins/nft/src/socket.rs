@@ -195,7 +195,8 @@ impl Nft {
     }
 
     /// The ruleset's generation: another number after each change by anybody.
-    fn generation(&mut self) -> Result<u32, Error> {
+    /// The ruleset's generation: it is another one after each change of any table, whoever made it.
+    pub fn generation(&mut self) -> Result<u32, Error> {
         const GENERATION_ID: u16 = 1;
         let wish = "read the generation of the nf_tables ruleset";
         let question = Question {

@@ -57,6 +57,18 @@ fn each_peer_is_read_as_it_was_written() {
 }
 
 #[test]
+fn a_ruleset_is_known_when_it_has_been_noted() {
+    let (directory, stamp) = written([1, 0, 0]);
+    for generation in [0, 1, u32::MAX] {
+        assert!(!stamp.knows_ruleset(generation));
+    }
+    stamp.note_ruleset(7);
+    let stamp = Stamp::read(directory.path()).unwrap();
+    assert!(stamp.knows_ruleset(7) && !stamp.knows_ruleset(8));
+    assert_eq!(stamp.head, head([1, 0, 0]));
+}
+
+#[test]
 fn both_families_are_sampled_and_in_time_all_peers() {
     for counts in [
         [0, 0, 0],

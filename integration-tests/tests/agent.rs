@@ -2,9 +2,7 @@
 //! The life of the agent: it begins, keeps the overlay whole, ends and begins again, and packets
 //! cross all the while.
 
-use integration_tests::{
-    Agent, Conversation, Fleet, LoneNode, Member, PATIENCE, Stack, State, podwired,
-};
+use integration_tests::{Agent, Conversation, Fleet, LoneNode, Member, PATIENCE, Stack, podwired};
 use serde_json::{Value, json};
 
 const NODES: &str = "/run/lab/nodes.json";
@@ -233,56 +231,6 @@ fn other_settings_leave_no_device_of_the_earlier_ones() {
     );
 }
 
-/// The agent of a node that gets its address late knows itself as soon as it has it.
-#[test]
-fn a_node_may_get_its_address_after_the_agent_begins() {
-    let fleet = Fleet::new(2, Stack::V4);
-    let node = &fleet.members[0].node;
-    node.write(NODES, fleet.nodes_json());
-    node.ip("address flush dev eth0");
-    let agent = Agent::start(node, &ARGS);
-    assert!(
-        agent.says("none of the 2 nodes in the list", PATIENCE),
-        "{}",
-        agent.log()
-    );
-    node.ip("address add 192.0.2.11/24 dev eth0");
-    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
-    // What it knows it keeps, and follows the address to another link.
-    node.ip("address flush dev eth0");
-    assert!(agent.says(
-        "no link of this node has its IPv4 underlay address",
-        PATIENCE
-    ));
-    agent.wait_for_state("not converged", PATIENCE, |state| {
-        state["converged"] == false
-    });
-    node.ip("link add eth1 type veth peer name far1");
-    node.ip("link set eth1 up");
-    node.ip("address add 192.0.2.11/24 dev eth1");
-    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
-    assert!(node.ip("-details link show podwire.1").contains("dev eth1"));
-}
-
-/// Whatever is in the way: when it goes, nobody waits for the next try.
-#[test]
-fn what_was_in_the_way_is_seen_to_go() {
-    let fleet = Fleet::new(2, Stack::V4);
-    let node = &fleet.members[0].node;
-    node.write(NODES, fleet.nodes_json());
-    node.ip("link add podwire.1 type veth peer name other");
-    let agent = Agent::start(node, &ARGS);
-    let error = "another link, which is no VXLAN device, has the name";
-    assert!(agent.says(error, PATIENCE), "{}", agent.log());
-    let state = agent.wait_for_state("told", PATIENCE, |state| state["converged"] == false);
-    assert!(
-        state["lastError"].as_str().unwrap().contains(error),
-        "{state}"
-    );
-    node.ip("link delete podwire.1");
-    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
-}
-
 /// Who undoes repairs is told of once, and the overlay is whole when it ends.
 #[test]
 fn a_quarrel_is_told_once() {
@@ -301,58 +249,6 @@ fn a_quarrel_is_told_once() {
     let log = agent.log();
     assert_eq!(log.matches("undoing").count(), 1, "{log}");
     assert_eq!(log.matches("repaired the overlay").count(), 9, "{log}");
-}
-
-#[test]
-fn nothing_of_it_is_left_after_a_cleanup() {
-    let fleet = Fleet::new(2, Stack::Dual);
-    let node = &fleet.members[0].node;
-    node.write(NODES, fleet.nodes_json());
-    let before = State::of(node);
-    let conflist = "/run/lab/net.d/10-podwire.conflist";
-    let agent = Agent::converged(node, &["--nodes", NODES, "--conflist", conflist]);
-    assert!(
-        agent.says("wrote the conflist", PATIENCE),
-        "{}",
-        agent.log()
-    );
-    let cleanup = || podwired(node, &["cleanup", "--conflist", conflist]);
-    let refused = cleanup();
-    assert!(
-        !refused.success() && refused.stderr.contains("another podwired"),
-        "{refused}"
-    );
-    assert!(agent.terminate().status.success());
-    let done = cleanup();
-    assert!(
-        done.success() && done.stdout.contains("delete device: 2"),
-        "{done}"
-    );
-    before.assert_nothing_left(
-        node,
-        &["directory /run/podwire", "directory /run/lab/net.d"],
-    );
-    let again = cleanup();
-    assert!(again.success() && again.stdout.is_empty(), "{again}");
-}
-
-/// The state is lost: the command line says what is to be removed.
-#[test]
-fn a_cleanup_needs_no_state() {
-    let fleet = Fleet::new(2, Stack::V4);
-    let node = &fleet.members[0].node;
-    node.write(NODES, fleet.nodes_json());
-    let before = State::of(node);
-    let args = ["--nodes", NODES, "--vni", "7", "--direct-routing"];
-    Agent::converged(node, &args).kill();
-    node.run(|| std::fs::remove_file("/run/podwire/overlay.json"))
-        .unwrap();
-    let done = podwired(
-        node,
-        &["cleanup", "--vni", "7", "--network", "10.200.0.0/16"],
-    );
-    assert!(done.success(), "{done}");
-    before.assert_nothing_left(node, &["directory /run/podwire"]);
 }
 
 /// Each line of the log is what was asked for.

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What keeps an overlay from being made, and that it is made as soon as that is gone.
+
+use integration_tests::{Agent, Fleet, PATIENCE, Stack};
+
+const NODES: &str = "/run/lab/nodes.json";
+const ARGS: [&str; 2] = ["--nodes", NODES];
+
+/// The agent of a node that gets its address late knows itself as soon as it has it.
+#[test]
+fn a_node_may_get_its_address_after_the_agent_begins() {
+    let fleet = Fleet::new(2, Stack::V4);
+    let node = &fleet.members[0].node;
+    node.write(NODES, fleet.nodes_json());
+    node.ip("address flush dev eth0");
+    let agent = Agent::start(node, &ARGS);
+    assert!(
+        agent.says("none of the 2 nodes in the list", PATIENCE),
+        "{}",
+        agent.log()
+    );
+    node.ip("address add 192.0.2.11/24 dev eth0");
+    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
+    // What it knows it keeps, and follows the address to another link.
+    node.ip("address flush dev eth0");
+    assert!(agent.says(
+        "no link of this node has its IPv4 underlay address",
+        PATIENCE
+    ));
+    agent.wait_for_state("not converged", PATIENCE, |state| {
+        state["converged"] == false
+    });
+    node.ip("link add eth1 type veth peer name far1");
+    node.ip("link set eth1 up");
+    node.ip("address add 192.0.2.11/24 dev eth1");
+    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
+    assert!(node.ip("-details link show podwire.1").contains("dev eth1"));
+}
+
+/// Whatever is in the way: when it goes, nobody waits for the next try.
+#[test]
+fn what_was_in_the_way_is_seen_to_go() {
+    let fleet = Fleet::new(2, Stack::V4);
+    let node = &fleet.members[0].node;
+    node.write(NODES, fleet.nodes_json());
+    node.ip("link add podwire.1 type veth peer name other");
+    let agent = Agent::start(node, &ARGS);
+    let error = "another link, which is no VXLAN device, has the name";
+    assert!(agent.says(error, PATIENCE), "{}", agent.log());
+    let state = agent.wait_for_state("told", PATIENCE, |state| state["converged"] == false);
+    assert!(
+        state["lastError"].as_str().unwrap().contains(error),
+        "{state}"
+    );
+    node.ip("link delete podwire.1");
+    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
+}

@@ -80,7 +80,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECONDS", default_value = "3")]
     pub(crate) confirm_after: NonZeroU64,
     /// How to write the log, which goes to stderr
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
     /// What to log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -110,11 +110,11 @@ pub(crate) struct Cleanup {
 /// Which overlay it is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Overlay {
-    /// A network that holds all nodes' pods; several with the option repeated [default: what the
-    /// list says]
+    /// A network that holds all nodes' pods; several with the option repeated [default: for run
+    /// what the list says, for cleanup what the state says]
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
     pub(crate) network: Vec<IpNetwork>,
-    /// The VXLAN network identifier [default: 1]
+    /// The VXLAN network identifier [default: for run 1, for cleanup what the state says]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) vni: Option<Vni>,
     /// Use flannel's device, and make its routes ours

@@ -47,6 +47,7 @@ bench: toolchain namespaces build
 	cargo bench --locked --package podwire-net --bench peers
 	cargo bench --locked --package podwire-dataplane --bench reconcile
 	cargo bench --locked --package integration-tests --bench path
+	PODWIRE_PLUGINS=$(BUILT) cargo bench --locked --package integration-tests --bench add
 
 # Only the copying is root's, who seldom has a Rust toolchain; each executable comes by rename, so
 # that one which is running can be replaced.

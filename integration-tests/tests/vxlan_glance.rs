@@ -199,6 +199,26 @@ fn a_stamp_of_an_earlier_boot_or_another_release_is_none() {
     assert_ne!(stamp(&site), Some(before));
 }
 
+/// Rules are looked at after each change of any; that they were right is noted by ADD alone.
+#[test]
+fn somebody_elses_rules_are_an_occasion_to_look_at_ours() {
+    let site = LoneNode::new();
+    list(&site, 3);
+    settle(&site, &by_file());
+    let content = || site.node.run(|| std::fs::read(STAMP)).unwrap();
+    site.add(&by_file(), &site.node.any_pod());
+    let before = content();
+    site.add(&by_file(), &site.node.any_pod());
+    assert_eq!(content(), before);
+    site.node.tool("nft", "add table ip stranger");
+    assert_eq!(site.status(&by_file()), None);
+    assert_eq!(content(), before);
+    site.add(&by_file(), &site.node.any_pod());
+    let after = content();
+    assert_ne!(after[8..16], before[8..16]);
+    assert_eq!(after[16..], before[16..]);
+}
+
 #[test]
 fn garbage_for_a_stamp_is_none() {
     let site = LoneNode::new();

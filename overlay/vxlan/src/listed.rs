@@ -51,12 +51,12 @@ impl<'a> Listed<'a> {
 
     /// Sees to it that the overlay is there, and says what it carries.
     pub(crate) fn ensure(&self) -> Result<Carried, Error> {
-        if let Some(carried) = self.standing() {
+        if let Some(carried) = self.found_standing() {
             return Ok(carried);
         }
         let _lock = lock::acquire(Path::new(DIRECTORY), LIMIT)?;
         // The call before may have done it.
-        match self.standing() {
+        match self.found_standing() {
             Some(carried) => Ok(carried),
             None => self.programme(),
         }
@@ -69,16 +69,31 @@ impl<'a> Listed<'a> {
     }
 
     /// What the overlay carries, if an earlier call has programmed this very list, nothing that it
-    /// depended on has changed, and what the kernel holds of some of the peers is right.
+    /// depended on has changed, and what the kernel holds of some of the peers is right. Writes
+    /// nothing.
     pub(crate) fn standing(&self) -> Option<Carried> {
+        let (stamp, _) = self.stamp_that_stands()?;
+        Some(stamp.head.carried())
+    }
+
+    /// The same, and spares the next call what this one has looked at.
+    fn found_standing(&self) -> Option<Carried> {
+        let (stamp, ruleset) = self.stamp_that_stands()?;
+        if !stamp.knows_ruleset(ruleset) {
+            stamp.note_ruleset(ruleset);
+        }
+        Some(stamp.head.carried())
+    }
+
+    /// The stamp of this very list, if what it says is true, and the ruleset's generation.
+    fn stamp_that_stands(&self) -> Option<(Stamp, u32)> {
         let stamp = Stamp::of_here()?;
         let fingerprint = Fingerprint::of(self.settings, self.given)?;
-        let head = &stamp.head;
-        let same = head.fingerprint == fingerprint.digest;
-        (same && stands(self.rtnl, &stamp)?).then(|| Carried {
-            mtu: head.mtu,
-            underlays: head.underlays.clone(),
-        })
+        if stamp.head.fingerprint != fingerprint.digest {
+            return None;
+        }
+        let ruleset = stands(self.rtnl, &stamp)?;
+        Some((stamp, ruleset))
     }
 
     fn programme(&self) -> Result<Carried, Error> {
@@ -146,9 +161,9 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// Whether the host is as the stamp says, and the kernel holds what it should for this node and
-/// for some peers.
-fn stands(rtnl: &Rtnl, stamp: &Stamp) -> Option<bool> {
+/// The ruleset's generation, if the host is as the stamp says, and the kernel holds what it should
+/// for this node and for some peers.
+fn stands(rtnl: &Rtnl, stamp: &Stamp) -> Option<u32> {
     let head = &stamp.head;
     let mut nodes = stamp.samples()?;
     nodes.push(head.own.clone());
@@ -156,22 +171,18 @@ fn stands(rtnl: &Rtnl, stamp: &Stamp) -> Option<bool> {
     let dataplane = dataplane(rtnl, &head.settings);
     let surroundings = dataplane.glance(&cluster).ok()??;
     if !complaints.is_empty() || format!("{surroundings:?}") != head.surroundings {
-        return Some(false);
+        return None;
     }
     let mut nft = Nft::open().ok()?;
-    let generation = nft.generation().ok()?;
-    if stamp.knows_ruleset(generation) {
-        return Some(true);
-    }
+    // Before the look, so that a change meanwhile is seen by the next call.
+    let ruleset = nft.generation().ok()?;
     let mut guard = Guard {
         nft: &mut nft,
         settings: &head.settings,
     };
-    let guarded = guard.holds(&cluster, &surroundings.bridges).ok()?;
-    if guarded {
-        stamp.note_ruleset(generation);
-    }
-    Some(guarded)
+    let guarded =
+        stamp.knows_ruleset(ruleset) || guard.holds(&cluster, &surroundings.bridges).ok()?;
+    guarded.then_some(ruleset)
 }
 
 /// The nodes of a cluster as a list would have them: this one, and the peers in the order of

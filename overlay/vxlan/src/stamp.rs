@@ -19,6 +19,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use topology::{Cluster, Node, Settings};
 
+use crate::attached::Carried;
 use crate::place::{self, DIRECTORY};
 
 /// The stamp's name; a namespace has one overlay, whatever its networks are called.
@@ -61,6 +62,16 @@ pub(crate) struct Head {
     /// How many peers have an overlay of IPv4 only, then of both families, then of IPv6 only: the
     /// order of the peers.
     pub(crate) counts: [usize; 3],
+}
+
+impl Head {
+    /// What the overlay leaves to pods.
+    pub(crate) fn carried(&self) -> Carried {
+        Carried {
+            mtu: self.mtu,
+            underlays: self.underlays.clone(),
+        }
+    }
 }
 
 /// A stamp that is there.

@@ -2,7 +2,7 @@
 //! The device made right: in place where the kernel allows that, because routes, neighbours and
 //! forwarding entries stay then and packets flow on; else made again.
 
-use net::{Kind, Link, Request, RouteEntry, Rtnl, Vxlan};
+use net::{FdbEntry, Kind, Link, Request, RouteEntry, Rtnl, Vxlan, VxlanChange};
 use nix::errno::Errno;
 use topology::PROTOCOL;
 
@@ -91,7 +91,7 @@ fn presence(
 
 fn carry_out(rtnl: &Rtnl, wish: &DeviceWish, link: &Link, repair: &Repair) -> Result<(), Error> {
     let outcome = match repair {
-        Repair::Tunnel(change) => rtnl.change_vxlan(link.index, change),
+        Repair::Tunnel(change) => change_tunnel(rtnl, link.index, change),
         Repair::Link(_, change) => rtnl.change_link(link.index, change),
         Repair::Sysctl(path, value) => net::sysctl::ensure(path, value),
         Repair::AddAddress(address) => match rtnl.add_address(link.index, *address, true) {
@@ -104,6 +104,26 @@ fn carry_out(rtnl: &Rtnl, wish: &DeviceWish, link: &Link, repair: &Repair) -> Re
         },
     };
     outcome.map_err(|error| explained(rtnl, wish, error))
+}
+
+/// The kernel keeps with each forwarding entry the source address and the route of the packets
+/// before, and goes on with both for as long as the route stands, over IPv6 even if the address is
+/// gone. So the peers' entries go first, and are made again with their other objects.
+fn change_tunnel(rtnl: &Rtnl, device: u32, change: &VxlanChange) -> Result<(), net::Error> {
+    if change.local.is_some() || change.device.is_some() {
+        let of_peer = |entry: &FdbEntry| {
+            let octets = entry.mac.octets();
+            octets != [0; 6] && octets[0] & 1 == 0
+        };
+        let entries = rtnl.fdb(device)?.into_iter().filter(of_peer);
+        let requests: Vec<_> = entries.map(Request::DeleteFdb).collect();
+        let outcomes = rtnl.apply(&requests).into_iter();
+        let mut refused = outcomes.filter_map(Result::err);
+        if let Some(error) = refused.find(|error| !error.is_not_found()) {
+            return Err(error);
+        }
+    }
+    rtnl.change_vxlan(device, change)
 }
 
 /// Names the culprit where the kernel says that the port is taken.

@@ -162,28 +162,24 @@ impl DeviceWish {
 
     fn link(&self, is: &Link) -> impl Iterator<Item = Repair> {
         let none = LinkChange::default();
-        let mac = (is.mac != self.mac).then_some((
-            Action::SetMac,
-            LinkChange {
-                mac: Some(self.mac),
-                ..none
-            },
-        ));
-        let mtu = (is.mtu != self.mtu).then_some((
-            Action::SetMtu,
-            LinkChange {
-                mtu: Some(self.mtu),
-                ..none
-            },
-        ));
-        let up = (!is.up).then_some((
-            Action::SetUp,
-            LinkChange {
-                up: Some(true),
-                ..none
-            },
-        ));
-        let changes = [mac, mtu, up].into_iter().flatten();
+        // A port of a bridge takes no packet for this node.
+        let master = is.master.map(|_| {
+            let master = Some(0);
+            (Action::Release, LinkChange { master, ..none })
+        });
+        let mac = (is.mac != self.mac).then(|| {
+            let mac = Some(self.mac);
+            (Action::SetMac, LinkChange { mac, ..none })
+        });
+        let mtu = (is.mtu != self.mtu).then(|| {
+            let mtu = Some(self.mtu);
+            (Action::SetMtu, LinkChange { mtu, ..none })
+        });
+        let up = (!is.up).then(|| {
+            let up = Some(true);
+            (Action::SetUp, LinkChange { up, ..none })
+        });
+        let changes = [master, mac, mtu, up].into_iter().flatten();
         changes.map(|(action, change)| Repair::Link(action, change))
     }
 

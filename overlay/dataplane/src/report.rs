@@ -68,6 +68,8 @@ pub enum Action {
     RemakeDevice,
     /// A device's local address, link below, or learning.
     ChangeTunnel,
+    /// A device belonged to a bridge or to another controller.
+    Release,
     /// A device's MAC address.
     SetMac,
     /// A device's MTU.
@@ -118,6 +120,7 @@ impl fmt::Display for Action {
             Self::CreateDevice => "create device",
             Self::RemakeDevice => "remake device",
             Self::ChangeTunnel => "change tunnel",
+            Self::Release => "release",
             Self::SetMac => "set MAC address",
             Self::SetMtu => "set MTU",
             Self::SetUp => "set up",

@@ -119,7 +119,7 @@ fn adopt(
         vlan_filtering: turn_filtering_on.then_some(true),
         mtu: raise_mtu,
         mac: if ours { None } else { Some(pinned_mac(&link)?) },
-        alias: None,
+        ..LinkChange::default()
     };
     if change != LinkChange::default() {
         let wish = format!("adapt bridge {:?}", link.name);

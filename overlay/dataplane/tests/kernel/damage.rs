@@ -56,6 +56,15 @@ fn a_device_is_set_down_and_up() {
     heals_after("ip", &["link set DEV down", "link set DEV up"]);
 }
 
+/// What is a port of a bridge takes no packet for this node.
+#[test]
+fn a_device_is_made_a_port() {
+    heals_after(
+        "ip",
+        &["link add of-DEV type bridge", "link set DEV master of-DEV"],
+    );
+}
+
 #[test]
 fn a_mac_address_is_rewritten() {
     heals_after("ip", &["link set DEV address 02:00:00:00:99:99"]);

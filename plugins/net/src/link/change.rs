@@ -20,6 +20,9 @@ pub struct LinkChange<'a> {
     /// The MAC address, which stays from then on. Equal to `ip link set DEV
     /// address MAC`.
     pub mac: Option<Mac>,
+    /// The index of the bridge, or of another controller, that it belongs to; 0 takes it out.
+    /// Equal to `ip link set DEV master BRIDGE`, or `nomaster`.
+    pub master: Option<u32>,
     /// Whether it takes frames for anybody. Equal to `ip link set DEV promisc on`.
     pub promisc: Option<bool>,
     /// Of a bridge: whether its ports belong to VLANs. Equal to `ip link set DEV
@@ -104,6 +107,9 @@ fn link(index: u32, change: &LinkChange<'_>) -> LinkMessage {
     }
     if let Some(mac) = change.mac {
         link = link.address(mac.octets().to_vec());
+    }
+    if let Some(master) = change.master {
+        link = link.controller(master);
     }
     if let Some(on) = change.promisc {
         link = link.promiscuous(on);

@@ -20,7 +20,7 @@ fn a_link_is_changed_in_everything_that_can_change() {
             mac: Some(mac(9)),
             promisc: Some(true),
             alias: Some("renamed"),
-            vlan_filtering: None,
+            ..LinkChange::default()
         };
         host.change_link(before.index, &change).unwrap();
         let after = find(host, "veth1");

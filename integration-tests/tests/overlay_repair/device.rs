@@ -2,8 +2,9 @@
 //! The device: deleted, set down, rewritten, replaced.
 
 use integration_tests::Stack;
+use serde_json::Value;
 
-use crate::lab::{BOTH, Cluster, add_strangers};
+use crate::lab::{BOTH, Cluster, LIMIT, add_strangers, assert_go_on, view};
 
 /// `DEV` is the device of each family in turn.
 fn heals_after(stack: Stack, commands: &[&str]) {
@@ -117,12 +118,45 @@ fn sysctls_changed() {
     cluster.heals(|node| {
         for (setting, value) in [
             ("ipv4/conf/podwire.1/rp_filter", "1"),
+            ("ipv4/conf/podwire.1/forwarding", "0"),
             ("ipv6/conf/podwire.1/accept_ra", "1"),
             ("ipv6/conf/podwire-v6.1/accept_ra", "2"),
             // The kernel takes addresses and routes away with it.
             ("ipv6/conf/podwire-v6.1/disable_ipv6", "1"),
         ] {
             node.write(format!("/proc/sys/net/{setting}"), value);
+        }
+    });
+}
+
+/// The kernel has no place for a second device of this VNI, and whose it is nobody knows: it is
+/// named. When it is gone, all is made again.
+#[test]
+fn renamed() {
+    let cluster = Cluster::new(2, Stack::V4);
+    let (node, talks) = (cluster.node(0), cluster.talk(0, 1));
+    let whole = view(node);
+    node.ip("link set podwire.1 down");
+    node.ip("link set podwire.1 name other");
+    let named = |state: &Value| {
+        let error = state["lastError"].as_str().unwrap_or_default();
+        state["converged"] == false && error.contains("\"other\"")
+    };
+    cluster.agents[0].wait_for_state("told of the other one", LIMIT, named);
+    node.ip("link delete other");
+    cluster.assert_becomes(0, &whole, || view(node));
+    assert_go_on(&talks);
+}
+
+/// What is a port of a bridge takes no packet for this node.
+#[test]
+fn made_a_port_of_a_bridge() {
+    let cluster = Cluster::new(2, Stack::Dual);
+    let bridge = "link add bridge address 02:00:00:00:00:77 type bridge";
+    cluster.node(0).ip(bridge);
+    cluster.heals(|node| {
+        for device in BOTH {
+            node.ip(&format!("link set {device} master bridge"));
         }
     });
 }

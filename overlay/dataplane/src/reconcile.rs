@@ -128,7 +128,8 @@ impl Ready<'_> {
         let change = difference(&wish, &on_device.held(routes));
         if !change.is_empty() {
             let peers = self.overlay.peers_of(change.ops());
-            report.peers.extend(peers.into_iter().map(str::to_owned));
+            let mut peers = peers.into_iter().map(str::to_owned).collect();
+            report.peers.append(&mut peers);
         }
         match mode {
             Mode::Repair => on_device.apply(dataplane.rtnl, change.ops(), report),

@@ -172,18 +172,17 @@ impl Overlay {
             let gateways = peer.pod_cidrs.iter().map(|cidr| cidr.network());
             by_gateway.extend(gateways.map(|gateway| (gateway, index)));
         }
-        by_mac.sort_unstable();
-        by_gateway.sort_unstable();
+        let (mut by_mac, mut by_gateway) = (Index::new(by_mac), Index::new(by_gateway));
         let mut concerned = vec![false; self.peers.len()];
         for op in ops {
             let peer = match op {
                 Op::SetFdbEntry(FdbEntry { mac, .. })
-                | Op::DeleteFdbEntry(HeldFdbEntry { mac, .. }) => at(&by_mac, mac),
+                | Op::DeleteFdbEntry(HeldFdbEntry { mac, .. }) => by_mac.find(mac),
                 Op::SetNeighbour(Neighbour { address, .. })
-                | Op::DeleteNeighbour(HeldNeighbour { address, .. }) => at(&by_gateway, address),
+                | Op::DeleteNeighbour(HeldNeighbour { address, .. }) => by_gateway.find(address),
                 Op::AddRoute(Route { dst, .. })
                 | Op::ReplaceRoute(Route { dst, .. })
-                | Op::DeleteRoute(HeldRoute { dst, .. }) => at(&by_gateway, &dst.network()),
+                | Op::DeleteRoute(HeldRoute { dst, .. }) => by_gateway.find(&dst.network()),
             };
             if let Some(index) = peer {
                 concerned[index] = true;
@@ -195,10 +194,35 @@ impl Overlay {
     }
 }
 
-/// What a sorted list has under a key.
-fn at<K: Ord>(sorted: &[(K, usize)], key: &K) -> Option<usize> {
-    let found = sorted.binary_search_by(|(other, _)| other.cmp(key));
-    found.ok().map(|place| sorted[place].1)
+/// Peers by a key. Requests come in the order of their keys, so mostly the next one is meant.
+struct Index<K> {
+    sorted: Vec<(K, usize)>,
+    next: usize,
+}
+
+impl<K: Ord> Index<K> {
+    fn new(mut peers: Vec<(K, usize)>) -> Self {
+        peers.sort_unstable();
+        Self {
+            sorted: peers,
+            next: 0,
+        }
+    }
+
+    fn find(&mut self, key: &K) -> Option<usize> {
+        let is_next = |index: &Self| {
+            index
+                .sorted
+                .get(index.next)
+                .is_some_and(|(it, _)| it == key)
+        };
+        if !is_next(self) {
+            self.next = self.sorted.partition_point(|(it, _)| it < key);
+        }
+        let found = is_next(self).then(|| self.sorted[self.next].1);
+        self.next += usize::from(found.is_some());
+        found
+    }
 }
 
 #[cfg(test)]

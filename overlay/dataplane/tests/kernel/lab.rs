@@ -111,7 +111,13 @@ impl Lab {
         self.wire.create_veth(&pair).unwrap();
         host.ip(&format!("addr add 192.0.2.{number}/24 dev eth0"));
         host.ip(&format!("addr add 2001:db8::{number:x}/64 dev eth0 nodad"));
-        // Nobody is asked for before the link-local address can be used.
+        // Nothing is sent without a carrier, and no neighbour asked for before the link-local
+        // address, which comes with it, can be used.
+        let limit = Duration::from_secs(30);
+        for (rtnl, name) in [(&self.wire, port.as_str()), (&host.rtnl, "eth0")] {
+            let index = rtnl.link(name).unwrap().unwrap().index;
+            assert!(rtnl.wait_running(index, limit).unwrap(), "{name}");
+        }
         host.settle(&["eth0"]);
     }
 

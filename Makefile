@@ -48,6 +48,7 @@ bench: toolchain namespaces build
 	cargo bench --locked --package podwire-dataplane --bench reconcile
 	cargo bench --locked --package integration-tests --bench path
 	PODWIRE_PLUGINS=$(BUILT) cargo bench --locked --package integration-tests --bench add
+	PODWIRE_PLUGINS=$(BUILT) cargo bench --locked --package integration-tests --bench healing
 
 # Only the copying is root's, who seldom has a Rust toolchain; each executable comes by rename, so
 # that one which is running can be replaced.

@@ -29,6 +29,7 @@ fn the_nodes_address_changes() {
     );
     host.ip("addr add 192.0.2.101/24 dev eth0");
     host.ip("addr add 2001:db8::101/64 dev eth0 nodad");
+    host.wait_for("2001:db8::101");
     nodes[0] = renumbered(&nodes[0]);
     lab.program(&nodes, &settings);
     assert_eq!(BOTH.map(|name| host.device(name).index), before);
@@ -60,6 +61,7 @@ fn the_link_below_changes() {
     ] {
         host.ip(command);
     }
+    host.wait_for("2001:db8::1");
     assert!(!host.audit(&nodes, &settings).is_clean());
     lab.program(&nodes, &settings);
     assert_eq!(BOTH.map(|name| host.device(name).index), before);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Nodes and the wire between them.
 
-use std::net::{IpAddr, UdpSocket};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -11,6 +10,8 @@ use ipnetwork::IpNetwork;
 use net::{Event, Events, Link, Mac, Monitor, Netns, NewBridge, NewVeth, Rtnl, VethEnd};
 use nix::sched::{CloneFlags, unshare};
 use topology::{Cluster, Node, Settings};
+
+pub(crate) use crate::crossing::{assert_cross, pod, send};
 
 /// Nodes with one underlay subnet per family, 192.0.2.0/24 and 2001:db8::/64.
 pub(crate) struct Lab {
@@ -111,6 +112,7 @@ impl Lab {
         self.wire.create_veth(&pair).unwrap();
         host.ip(&format!("addr add 192.0.2.{number}/24 dev eth0"));
         host.ip(&format!("addr add 2001:db8::{number:x}/64 dev eth0 nodad"));
+        host.wait_for(&format!("2001:db8::{number:x}"));
         // Nothing is sent without a carrier, and no neighbour asked for before the link-local
         // address, which comes with it, can be used.
         let limit = Duration::from_secs(30);
@@ -146,6 +148,7 @@ impl Host {
         host.ip("link set lo up");
         host.ip(&format!("addr add 10.100.{number}.9/32 dev lo"));
         host.ip(&format!("addr add fd00:0:0:{number:x}::9/128 dev lo nodad"));
+        host.wait_for(&format!("fd00:0:0:{number:x}::9"));
         host
     }
 
@@ -162,6 +165,16 @@ impl Host {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{program} {arguments}: {error}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until packets to one of the node's addresses are taken. For IPv6 the kernel sees to
+    /// that from a work queue, some time after it has acknowledged the address.
+    pub(crate) fn wait_for(&self, address: &str) {
+        const LOCAL: Option<u32> = Some(255);
+        let way = || self.rtnl.lookup(address.parse().unwrap()).unwrap();
+        while way().is_none_or(|route| route.table != LOCAL) {
+            thread::yield_now();
+        }
     }
 
     pub(crate) fn ip(&self, arguments: &str) -> String {
@@ -243,46 +256,6 @@ impl Host {
             }
             Event::Route(protocol) => protocol == topology::PROTOCOL,
         })
-    }
-}
-
-/// The pod of the node with this number.
-pub(crate) fn pod(number: u8, family: char) -> IpAddr {
-    let text = match family {
-        '4' => format!("10.100.{number}.9"),
-        _ => format!("fd00:0:0:{number:x}::9"),
-    };
-    text.parse().unwrap()
-}
-
-/// Sends a packet from the pod of one node to that of another; says from whom it came.
-pub(crate) fn send(lab: &Lab, from: u8, to: u8, family: char, length: usize) -> Option<IpAddr> {
-    let host = |number: u8| &lab.nodes[usize::from(number) - 1];
-    let socket = |number: u8| {
-        let socket = host(number).inside(|| UdpSocket::bind((pod(number, family), 0)));
-        let socket = socket.unwrap();
-        let limit = Duration::from_secs(10);
-        socket.set_read_timeout(Some(limit)).unwrap();
-        socket
-    };
-    let (sender, receiver) = (socket(from), socket(to));
-    let to = receiver.local_addr().unwrap();
-    sender.send_to(&vec![7; length], to).ok()?;
-    let mut buffer = vec![0; length + 1];
-    let (received, from) = receiver.recv_from(&mut buffer).ok()?;
-    (received == length).then_some(from.ip())
-}
-
-/// Packets cross in both directions, as large as the device takes them, with the pods' own
-/// addresses.
-pub(crate) fn assert_cross(lab: &Lab, one: u8, other: u8, families: &str) {
-    for family in families.chars() {
-        // The device's MTU, less the headers of IP and UDP.
-        let largest = if family == '4' { 1450 - 28 } else { 1430 - 48 };
-        for (from, to) in [(one, other), (other, one)] {
-            let seen = send(lab, from, to, family, largest);
-            assert_eq!(seen, Some(pod(from, family)), "{from} to {to}, IPv{family}");
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! The overlay in the real kernel: nodes are network namespaces, joined by a bridge.
 #![cfg(test)]
 
+mod crossing;
 mod damage;
 mod devices;
 mod direct;

@@ -21,6 +21,7 @@ fn routed_to_the_host(lab: &Lab) -> Vec<Node> {
         ] {
             host.ip(&command);
         }
+        host.wait_for(&format!("2001:db8:1::{number}"));
         let underlay = &mut nodes[number - 1].underlay;
         underlay.v4 = Some(format!("198.51.100.{number}").parse().unwrap());
         underlay.v6 = Some(format!("2001:db8:1::{number}").parse().unwrap());

@@ -200,3 +200,24 @@ fn address_changed_in_the_list_first() {
         assert_go_on(&talks);
     }
 }
+
+/// Of rules and links the kernel tells on different sockets, and nobody knows on which one first.
+#[test]
+fn parent_changed_together_with_the_rules() {
+    let cluster = Cluster::new(2, Stack::V4);
+    let (node, agent) = (cluster.node(0), &cluster.agents[0]);
+    let talks = cluster.talk(0, 1);
+    for mtu in [1400, 1450, 1350, 1410, 1390, 1500] {
+        cluster.settle(0);
+        hold(agent);
+        // Meanwhile the rest ends that the agent takes after a look: the next one comes at once.
+        assert!(talks[0].wait_for(400, LIMIT));
+        node.ip(&format!("link set eth0 mtu {mtu}"));
+        node.tool("nft", "flush table inet podwire-overlay");
+        agent.signal(Signal::SIGCONT);
+        let right = || node.mtu("podwire.1") == mtu - 50;
+        let right = node.eventually(LIMIT, right);
+        assert!(right.is_some(), "{mtu}:\n{}", agent.log());
+        assert_go_on(&talks);
+    }
+}

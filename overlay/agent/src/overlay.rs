@@ -179,8 +179,13 @@ impl NodeOverlay {
             Ok(rules) => outcome.rules = rules,
             Err(error) => outcome.rules_error = Some(error),
         }
-        self.surroundings = surroundings.ok();
-        if scope == Scope::Everything {
+        if scope == Scope::Guard {
+            // Another underlay is still to be told of, and then to be looked at.
+            if let (Some(before), Ok(now)) = (&mut self.surroundings, surroundings) {
+                before.bridges = now.bridges;
+            }
+        } else {
+            self.surroundings = surroundings.ok();
             let report = dataplane.reconcile(&believed.cluster);
             self.note_devices(&report);
             outcome.report = Some(report);

@@ -86,8 +86,14 @@ pub enum Expr<'a> {
     Mask(Register, &'a [u8]),
     /// The rule goes on if the register begins with these bytes.
     Equal(Register, &'a [u8]),
+    /// The rule goes on if the register does not begin with these bytes.
+    Unequal(Register, &'a [u8]),
     /// The rule goes on if the register's bytes are not below these, as a number in network order.
     AtLeast(Register, &'a [u8]),
+    /// `ct status`: loads what the packet's connection has been through (`IPS_*` of
+    /// linux/netfilter/nf_conntrack_common.h); 4 bytes in the host's order. The rule ends if the
+    /// packet belongs to none.
+    ConnectionStatus(Register),
     /// Looks a register up in a set or map.
     Lookup {
         /// The set's name.
@@ -133,10 +139,12 @@ const NAT_FULLY_RANDOM: u32 = 1 << 4;
 /// `NF_NAT_RANGE_PROTO_SPECIFIED`
 const NAT_PORTS: u32 = 1 << 1;
 const NAT_DESTINATION: u32 = 1;
+const CONNECTION_STATUS: u32 = 2;
 const FIB_ADDRESS_TYPE: u32 = 3;
 const FIB_DESTINATION: u32 = 2;
 const LOOKUP_INVERTED: u32 = 1;
 const EQUAL: u32 = 0;
+const UNEQUAL: u32 = 1;
 const AT_LEAST: u32 = 5;
 const DATA_VALUE: u16 = 1;
 
@@ -146,7 +154,8 @@ impl Expr<'_> {
             Expr::Meta(..) => "meta",
             Expr::Payload { .. } => "payload",
             Expr::Mask(..) => "bitwise",
-            Expr::Equal(..) | Expr::AtLeast(..) => "cmp",
+            Expr::Equal(..) | Expr::Unequal(..) | Expr::AtLeast(..) => "cmp",
+            Expr::ConnectionStatus(_) => "ct",
             Expr::Lookup { .. } => "lookup",
             Expr::Immediate(..) | Expr::Verdict(_) => "immediate",
             Expr::Counter => "counter",
@@ -191,7 +200,12 @@ impl Expr<'_> {
             }
             Expr::Mask(register, mask) => write_mask(w, *register, mask),
             Expr::Equal(register, value) => write_comparison(w, *register, EQUAL, value),
+            Expr::Unequal(register, value) => write_comparison(w, *register, UNEQUAL, value),
             Expr::AtLeast(register, value) => write_comparison(w, *register, AT_LEAST, value),
+            Expr::ConnectionStatus(into) => {
+                w.number(1, into.0);
+                w.number(2, CONNECTION_STATUS);
+            }
             Expr::Lookup { set, key, found } => write_lookup(w, set, *key, *found),
             Expr::Immediate(into, value) => {
                 w.number(1, into.0);

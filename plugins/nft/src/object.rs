@@ -62,6 +62,9 @@ impl Hook {
     pub const INPUT: Hook = Hook::filter(1, 0);
     /// `type filter hook forward priority filter`: packets for others.
     pub const FORWARD: Hook = Hook::filter(2, 0);
+    /// `type filter hook postrouting priority srcnat + 10`: packets that leave, as they are after
+    /// their translation.
+    pub const TRANSLATED: Hook = Hook::filter(4, 110);
     /// `type filter hook prerouting priority dstnat`, in a bridge table.
     pub const BRIDGE_INPUT: Hook = Hook::filter(0, -300);
 

@@ -194,7 +194,6 @@ impl Nft {
         Err(unanswered(wish))
     }
 
-    /// The ruleset's generation: another number after each change by anybody.
     /// The ruleset's generation: it is another one after each change of any table, whoever made it.
     pub fn generation(&mut self) -> Result<u32, Error> {
         const GENERATION_ID: u16 = 1;

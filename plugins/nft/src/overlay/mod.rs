@@ -30,11 +30,16 @@
 //!     ip saddr 10.200.0.0/16 counter drop
 //!     iifname "cni0" counter drop
 //! }
+//! chain postrouting {                                                                   # and vteps6
+//!     type filter hook postrouting priority srcnat + 10
+//!     udp dport 8472 ct status snat ip daddr @vteps4 counter drop
+//! }
 //! ```
 //!
 //! The filter stands where packets enter this host's sockets, not before: a host port that leads
 //! the same port to a pod is not concerned. From a pod nothing goes to the port outside the pods'
-//! networks: masqueraded it would have the address of a known peer. And no masqueraded flow comes
+//! networks: masqueraded it would have the address of a known peer. So would what other programs
+//! masquerade; they may use the port, but towards peers. And no masqueraded flow comes
 //! from the port: see chain `reserve` of the masquerade's table.
 //!
 //! The table is one of its own, as thousands of peers would stand in every listing of the other,
@@ -130,7 +135,7 @@ pub fn missing(nft: &mut Nft, overlay: &Overlay<'_>) -> Result<Vec<String>, Erro
 pub struct Dropped {
     /// Encapsulated packets for this node of which no known peer was the sender.
     pub strangers: u64,
-    /// Packets to the port that came from pods.
+    /// Packets to the port that came from pods, or whose source was translated.
     pub pods: u64,
 }
 

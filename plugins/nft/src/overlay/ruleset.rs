@@ -18,18 +18,22 @@ const INPUT: &str = "input";
 const SOURCES: &str = "sources";
 const FORWARD: &str = "forward";
 const PODS: &str = "pods";
+const POSTROUTING: &str = "postrouting";
 /// All chains, and where the kernel calls them.
-pub(super) const CHAINS: [(&str, Option<Hook>); 6] = [
+pub(super) const CHAINS: [(&str, Option<Hook>); 7] = [
     (SOURCES, None),
     (PODS, None),
     (PREROUTING, Some(Hook::RAW_PREROUTING)),
     (OUTPUT, Some(Hook::RAW_OUTPUT)),
     (INPUT, Some(Hook::INPUT)),
     (FORWARD, Some(Hook::FORWARD)),
+    (POSTROUTING, Some(Hook::TRANSLATED)),
 ];
 /// `IFNAMSIZ`
 const NAME: usize = 16;
 const UDP: u8 = 17;
+/// `IPS_SRC_NAT` of linux/netfilter/nf_conntrack_common.h.
+const SOURCE_TRANSLATED: u32 = 1 << 4;
 
 /// Peers that a set takes: as many as 1 MiB of the kernel's memory is enough for.
 pub(super) const CAPACITY: u32 = 98_304;
@@ -57,6 +61,7 @@ pub(super) fn rules(chain: &str, overlay: &Overlay<'_>) -> Vec<Rule> {
         INPUT => vec![to_port(overlay.port).verdict(&to(SOURCES))],
         FORWARD => vec![to_port(overlay.port).verdict(&to(PODS))],
         SOURCES => sources(overlay),
+        POSTROUTING => translated(overlay.port),
         _ => pods(overlay),
     }
 }
@@ -101,6 +106,28 @@ fn pods(overlay: &Overlay<'_>) -> Vec<Rule> {
     rules.extend(within(End::Source).map(Rule::drop));
     rules.extend(from_bridges(overlay));
     rules
+}
+
+/// Packets to peers whose source somebody has made this host's address: a container's that is in
+/// no network of the overlay, a virtual machine's. The overlay's own belong to no connection.
+fn translated(port: u16) -> Vec<Rule> {
+    let rule = |protocol| {
+        to_port(port)
+            .with(Expr::ConnectionStatus(Register::FIRST))
+            .with(Expr::Mask(
+                Register::FIRST,
+                &SOURCE_TRANSLATED.to_ne_bytes(),
+            ))
+            .with(Expr::Unequal(Register::FIRST, &[0; 4]))
+            .look_up(
+                protocol,
+                End::Destination,
+                vteps(protocol).name,
+                Found::Inside,
+            )
+            .drop()
+    };
+    Protocol::ALL.map(rule).into()
 }
 
 /// Whatever comes from pods is dropped.

@@ -119,6 +119,34 @@ fn a_pod_does_not_get_to_the_port_of_another_node_by_its_own_nodes_address() {
 }
 
 #[test]
+fn whoever_has_the_nodes_address_by_translation_only_does_not_get_to_a_peers_port() {
+    let site = Site::new();
+    // A network beside the overlay: neither are its pods among the overlay's, nor its bridge.
+    masqueraded(&site);
+    let [peer, peer6, other] = [PEER, PEER6, STRANGER].map(|to| listen(&site.outside, to));
+    let pods = networks(["10.99.0.0/16", "fd00:99::/48"]);
+    let guard = |filter| {
+        let (peers, bridges) = ([PEER, PEER6].map(|text| text.parse().unwrap()), &[]);
+        let wish = Overlay {
+            port: PORT,
+            peers: &peers,
+            pods: &pods,
+            bridges,
+            filter,
+        };
+        overlay::ensure(&mut site.node.nft(), &wish).unwrap();
+    };
+    guard(false);
+    assert_eq!(site.pod.seen_by(POD, &peer).unwrap().ip().to_string(), NODE);
+    guard(true);
+    assert!(!site.pod.reaches(POD, &peer) && !site.pod.reaches(POD6, &peer6));
+    assert!(overlay::dropped(&mut site.node.nft()).unwrap().pods > 0);
+    // The node itself goes on, and the port of who is no peer is nobody's business.
+    assert!(site.node.reaches(NODE, &peer) && site.node.reaches(NODE6, &peer6));
+    assert!(site.pod.reaches(POD, &other));
+}
+
+#[test]
 fn a_pod_that_claims_a_peers_address_is_dropped() {
     const CLAIMED: &str = "192.0.2.2";
     let site = Site::new();

@@ -55,3 +55,40 @@ fn what_was_in_the_way_is_seen_to_go() {
     node.ip("link delete podwire.1");
     agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
 }
+
+/// Another program's route is told of as soon as it is there, once, and left alone.
+#[test]
+fn routes_in_the_way_are_told_of_and_left_alone() {
+    let fleet = Fleet::new(3, Stack::V4);
+    let node = &fleet.members[0].node;
+    node.write(NODES, fleet.nodes_json());
+    let agent = Agent::converged(node, &ARGS);
+    let told = [
+        ("10.200.2.0/24", "takes precedence over the overlay's route"),
+        (
+            "10.200.1.0/24",
+            "leads packets to this node's own pods away",
+        ),
+    ];
+    for (destination, consequence) in told {
+        node.ip(&format!("route add {destination} via 192.0.2.1"));
+        assert!(agent.says(consequence, PATIENCE), "{}", agent.log());
+        let status = agent.status()["complaints"].to_string();
+        assert!(status.contains(consequence), "{status}");
+    }
+    // A list that is followed without a look at everything says nothing of them, and the look that
+    // comes after it nothing new.
+    node.write(
+        NODES,
+        fleet.nodes_json().replace("192.0.2.13", "192.0.2.99"),
+    );
+    assert!(agent.says("changed=1", PATIENCE), "{}", agent.log());
+    node.ip("route delete 10.200.3.0/24");
+    assert!(agent.says("repaired", PATIENCE), "{}", agent.log());
+    let log = agent.log();
+    for (destination, consequence) in told {
+        assert_eq!(log.matches(consequence).count(), 1, "{log}");
+        let route = node.ip(&format!("route show {destination} via 192.0.2.1"));
+        assert!(!route.is_empty(), "{destination}");
+    }
+}

@@ -85,9 +85,8 @@ impl Journal {
         now: Instant,
     ) {
         self.kernel.are(standing.errors().cloned());
-        if let Some(report) = &outcome.report {
-            self.foreign
-                .are(report.complaints.iter().map(ToString::to_string));
+        if let Some(foreign) = &outcome.foreign {
+            self.foreign.are(foreign.iter().cloned());
         }
         if standing.converged() && !self.converged {
             self.converged = true;

@@ -11,6 +11,10 @@ use topology::PROTOCOL;
 use crate::readable::Readable;
 use crate::watches::Watches;
 
+/// `RTPROT_BOOT` and `RTPROT_STATIC` of linux/rtnetlink.h: what people and scripts make may stand in
+/// the way of the overlay's routes. Routing daemons' churn waits for the next look.
+const MADE_BY_HAND: [u8; 2] = [3, 4];
+
 /// Subscriptions to the changes of this network namespace.
 #[derive(Debug)]
 pub(crate) struct Kernel {
@@ -22,7 +26,7 @@ pub(crate) struct Kernel {
 /// Of what the kernel told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
-    /// The overlay's own devices, their settings, or its routes.
+    /// The overlay's own devices, their settings, its routes, or such as may be in their way.
     pub(crate) overlay: bool,
     /// Other links or addresses of the host.
     pub(crate) host: bool,
@@ -88,7 +92,7 @@ fn drain(monitor: &mut net::Monitor, devices: &[u32]) -> Heard {
             own
         }
         Event::Neighbour(index) => devices.contains(&index),
-        Event::Route(protocol) => protocol == PROTOCOL,
+        Event::Route(protocol) => protocol == PROTOCOL || MADE_BY_HAND.contains(&protocol),
     });
     Heard {
         overlay: !events.is_empty(),

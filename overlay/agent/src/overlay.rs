@@ -152,6 +152,7 @@ impl NodeOverlay {
         self.note_devices(&report);
         Outcome {
             report: Some(report),
+            foreign: None,
             rules: Vec::new(),
             rules_error: guarded.err().map(|error| error.to_string()),
         }
@@ -188,6 +189,8 @@ impl NodeOverlay {
             self.surroundings = surroundings.ok();
             let report = dataplane.reconcile(&believed.cluster);
             self.note_devices(&report);
+            let foreign = report.complaints.iter().map(ToString::to_string);
+            outcome.foreign = Some(foreign.collect());
             outcome.report = Some(report);
         }
         outcome

@@ -11,6 +11,8 @@ use topology::Cluster;
 pub(crate) struct Outcome {
     /// Devices and peers; none when the look was at the ruleset alone.
     pub(crate) report: Option<Report>,
+    /// Others' routes that are in the way, a sentence each; none when nobody looked for them.
+    pub(crate) foreign: Option<Vec<String>>,
     /// What was missing in the ruleset, a sentence each.
     pub(crate) rules: Vec<String>,
     /// Why the ruleset could not be made right.

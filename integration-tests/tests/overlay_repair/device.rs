@@ -129,6 +129,19 @@ fn sysctls_changed() {
     });
 }
 
+/// Nothing but the files themselves tells of these.
+#[test]
+fn sysctls_changed_in_silence() {
+    let cluster = Cluster::new(2, Stack::Dual);
+    let (node, agent) = (cluster.node(0), &cluster.agents[0]);
+    let whole = view(node);
+    cluster.settle(0);
+    node.write("/proc/sys/net/ipv4/conf/podwire.1/rp_filter", "1");
+    node.write("/proc/sys/net/ipv6/conf/podwire-v6.1/accept_ra", "2");
+    assert!(agent.says("set sysctl", LIMIT), "{}", agent.log());
+    cluster.assert_becomes(0, &whole, || view(node));
+}
+
 /// The kernel has no place for a second device of this VNI, and whose it is nobody knows: it is
 /// named. When it is gone, all is made again.
 #[test]

@@ -3,9 +3,9 @@
 
 use net::{Request, RouteEntry, Rtnl};
 use nix::errno::Errno;
-use topology::{Op, PROTOCOL};
+use topology::{HeldRoute, Op, PROTOCOL, Route};
 
-use crate::peers::OnDevice;
+use crate::peers::{OnDevice, held_route};
 use crate::{Action, Error, Failure, Report};
 
 /// Requests that are held in memory at a time, besides those of which they are made.
@@ -31,7 +31,10 @@ impl OnDevice {
             let mut outcomes = rtnl.apply(&requests).into_iter();
             for (op, count) in some.into_iter().zip(counts) {
                 let refusals = outcomes.by_ref().take(count).filter_map(Result::err);
-                match refusals.filter(|error| !self.is_done(op, error)).last() {
+                match refusals
+                    .filter(|error| !self.is_done(rtnl, op, error))
+                    .last()
+                {
                     Some(error) if is_misled(op, &error) => misled.push(op),
                     refusal => note(op, refusal, report),
                 }
@@ -66,22 +69,29 @@ impl OnDevice {
         for op in ops {
             let of_op = outcomes.by_ref().take(3).nth(1);
             let refusal = of_op.and_then(Result::err);
-            let refusal = refusal.filter(|error| !self.is_done(op, error));
+            let refusal = refusal.filter(|error| !self.is_done(rtnl, op, error));
             note(op, refusal.map(|error| misleading(rtnl, op, error)), report);
         }
     }
 
     /// Whether a refusal says that it is done already, by another call like this one. Who did not
     /// look cannot know that.
-    fn is_done(&self, op: &Op, error: &net::Error) -> bool {
+    fn is_done(&self, rtnl: &Rtnl, op: &Op, error: &net::Error) -> bool {
         match op {
-            Op::AddRoute(_) => !self.unseen && error.is_exists(),
+            Op::AddRoute(wish) => !self.unseen && error.is_exists() && is_there(rtnl, wish),
             Op::DeleteRoute(_) | Op::DeleteNeighbour(_) | Op::DeleteFdbEntry(_) => {
                 error.is_not_found()
             }
             Op::SetFdbEntry(_) | Op::SetNeighbour(_) | Op::ReplaceRoute(_) => false,
         }
     }
+}
+
+/// Whether the route is there: what exists may be another's that no dump shows because it leads
+/// nowhere.
+fn is_there(rtnl: &Rtnl, wish: &Route) -> bool {
+    let found = rtnl.route_entry(wish.dst.network()).ok().flatten();
+    found.is_some_and(|found| held_route(&found) == HeldRoute::from(*wish))
 }
 
 /// Whether the kernel refused an IPv6 gateway. It takes one for on-link only if no other link

@@ -147,7 +147,7 @@ fn held_fdb_entry(entry: &FdbEntry) -> HeldFdbEntry {
 
 /// A route of ours that somebody gave an MTU or the like is shown without its gateway: so it is
 /// not as wished.
-fn held_route(RouteEntry { route, protocol }: &RouteEntry) -> HeldRoute {
+pub(crate) fn held_route(RouteEntry { route, protocol }: &RouteEntry) -> HeldRoute {
     let plain = route.mtu.is_none() && route.advmss.is_none() && route.source.is_none();
     HeldRoute {
         dst: route.dst,

@@ -105,3 +105,25 @@ fn an_ipv6_route_to_the_gateway_itself_costs_its_peer() {
     );
     assert_eq!(host.ip("-6 route show proto 118").lines().count(), 1);
 }
+
+/// A route that leads nowhere stands in no list of routes to somewhere. The kernel's refusal is not
+/// to be taken for a sign that another call of ours was quicker.
+#[test]
+fn a_route_that_leads_nowhere_costs_its_peer_and_is_told() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(3, "46"), settings(""));
+    let host = &lab.nodes[0];
+    host.ip("-6 route add unreachable fd00:0:0:2::/64");
+    for _ in 0..2 {
+        let report = host.reconcile(&nodes, &settings);
+        let texts: Vec<_> = report.errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "fd00:0:0:2::/64: cannot add the route to fd00:0:0:2::/64 via fd00:0:0:2::: File exists"
+            ]
+        );
+    }
+    host.ip("-6 route del unreachable fd00:0:0:2::/64");
+    lab.program(&nodes, &settings);
+    host.assert_quiet(&nodes, &settings, &BOTH);
+}

@@ -4,11 +4,10 @@
 
 use std::net::IpAddr;
 
-use netlink_packet_core::Parseable;
+use netlink_packet_route::AddressFamily;
 use netlink_packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::neighbour::{destination, is_permanent_on, mac};
 use crate::{Error, Mac, Rtnl};
@@ -57,15 +56,8 @@ impl Rtnl {
         let mut request = NeighbourMessage::default();
         request.header.family = AddressFamily::Bridge;
         request.header.ifindex = link;
-        let request = RouteNetlinkMessage::GetNeighbour(request);
-        let read = |message: &[u8]| {
-            let message = NeighbourMessage::parse(message).ok();
-            message
-                .filter(|it| is_permanent_on(link, it))
-                .as_ref()
-                .and_then(decode)
-        };
-        self.dump(request, read).map_err(|cause| {
+        let entries = self.permanent_on(link, request, decode);
+        entries.map_err(|cause| {
             cause.during(format!(
                 "cannot list the forwarding database of {}",
                 self.describe(link)

@@ -37,15 +37,8 @@ impl Rtnl {
     pub fn neighbours(&self, link: u32) -> Result<Vec<Neighbour>, Error> {
         let mut request = NeighbourMessage::default();
         request.attributes.push(NeighbourAttribute::IfIndex(link));
-        let request = RouteNetlinkMessage::GetNeighbour(request);
-        let read = |message: &[u8]| {
-            let message = NeighbourMessage::parse(message).ok();
-            message
-                .filter(|it| is_permanent_on(link, it))
-                .as_ref()
-                .and_then(decode)
-        };
-        self.dump(request, read).map_err(|cause| {
+        let entries = self.permanent_on(link, request, decode);
+        entries.map_err(|cause| {
             cause.during(format!(
                 "cannot list the neighbours on {}",
                 self.describe(link)
@@ -73,6 +66,22 @@ impl Rtnl {
             .as_ref()
             .and_then(decode)
             .filter(|neighbour| neighbour.ip == ip))
+    }
+
+    /// What `decode` makes of the permanent entries of a link that a request
+    /// asks for.
+    pub(crate) fn permanent_on<T: PartialEq>(
+        &self,
+        link: u32,
+        request: NeighbourMessage,
+        decode: impl Fn(&NeighbourMessage) -> Option<T>,
+    ) -> Result<Vec<T>, Cause> {
+        let request = RouteNetlinkMessage::GetNeighbour(request);
+        self.dump(request, |message| {
+            let message = NeighbourMessage::parse(message).ok();
+            let message = message.filter(|it| is_permanent_on(link, it));
+            message.as_ref().and_then(&decode)
+        })
     }
 
     /// The one entry that a request names, if it is there.

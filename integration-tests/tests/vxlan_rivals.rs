@@ -50,6 +50,32 @@ fn what_has_the_port_is_named() {
     assert!(code == 50 && text.contains("no VXLAN device"), "{text}");
 }
 
+/// An ADD that one peer's route keeps from being whole leaves a device that carries packets.
+#[test]
+fn what_is_in_the_way_of_a_peer_leaves_no_overlay_without_its_guard() {
+    let site = LoneNode::new();
+    let network = Network::of_lone_node(&json!({"nodes": LoneNode::nodes(3)}));
+    let pod = site.node.pod("a");
+    site.add(&network, &pod);
+    let shown = site.node.ip("-json route show 10.200.2.0/24");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let place = format!("10.200.2.0/24 metric {}", shown[0]["metric"]);
+    site.node.ip(&format!("route delete {place}"));
+    site.node.ip(&format!("route add unreachable {place}"));
+    site.node.tool("nft", "delete table inet podwire-overlay");
+    site.node.tool("rm", "-r /run/podwire");
+    let (code, text) = site.refused(&network, &site.node.pod("b"));
+    assert!(code == 11 && text.contains("10.200.2.0/24"), "{text}");
+    assert_eq!(site.routes("-4"), 2);
+    let guard = site
+        .node
+        .tool("nft", "list chain inet podwire-overlay sources");
+    assert!(guard.contains("drop"), "{guard}");
+    site.node.ip(&format!("route delete unreachable {place}"));
+    site.add(&network, &site.node.pod("c"));
+    assert_eq!(site.check(&network, &pod), None);
+}
+
 #[test]
 fn a_network_that_changes_its_vni_leaves_no_device() {
     let site = LoneNode::new();

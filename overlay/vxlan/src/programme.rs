@@ -5,7 +5,7 @@ use cni::{Code, Error, OrCode, warn};
 use dataplane::{Dataplane, Guard, Origin, Report, Surroundings};
 use net::{Kind, Rtnl};
 use nft::Nft;
-use topology::Settings;
+use topology::{Cluster, Settings};
 
 use crate::attached::Carried;
 use crate::wished::Wished;
@@ -41,21 +41,31 @@ pub(crate) fn programme(rtnl: &Rtnl, wished: &Wished) -> Result<Programmed, Erro
     let dataplane = dataplane(rtnl, settings);
     let report = dataplane.reconcile(cluster);
     tell(report.complaints.iter().map(ToString::to_string));
+    // Without a device the port is another's, and no business of the guard's.
+    if report.devices.is_empty() {
+        refusals(&report)?;
+    }
+    let surroundings = guarded(&dataplane, cluster)?;
     refusals(&report)?;
+    Ok(Programmed {
+        carried: carried(rtnl, &report)?,
+        surroundings,
+    })
+}
+
+/// Guards the overlay, also where not all of its peers could be programmed.
+fn guarded(dataplane: &Dataplane<'_>, cluster: &Cluster) -> Result<Surroundings, Error> {
     let surroundings = dataplane.surroundings(cluster);
     let surroundings = surroundings.or_code(Code::TRY_AGAIN_LATER, "programme the overlay")?;
     let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
     let mut guard = Guard {
         nft: &mut nft,
-        settings,
+        settings: dataplane.settings,
     };
     guard
         .ensure(cluster, &surroundings.bridges)
         .or_code(Code::FIREWALL, "guard the overlay")?;
-    Ok(Programmed {
-        carried: carried(rtnl, &report)?,
-        surroundings,
-    })
+    Ok(surroundings)
 }
 
 /// What the devices of a report leave to pods.

@@ -30,8 +30,9 @@ impl Guard<'_> {
     /// When the kernel refuses one of the two; the other is made all the same.
     pub fn ensure(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<(), Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
-        let bridges = names(bridges);
-        let wish = self.wish(cluster, &peers, &bridges);
+        let links = self.links_with_pods(cluster, bridges);
+        let links = names(&links);
+        let wish = self.wish(cluster, &peers, &links);
         let guarded = overlay::ensure(self.nft, &wish);
         let shared = masquerade::share(self.nft, OWNER, cluster.network());
         guarded.and(shared)
@@ -68,8 +69,9 @@ impl Guard<'_> {
     /// When the kernel refuses to tell.
     pub fn missing(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<Vec<String>, Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
-        let bridges = names(bridges);
-        let mut lacks = overlay::missing(self.nft, &self.wish(cluster, &peers, &bridges))?;
+        let links = self.links_with_pods(cluster, bridges);
+        let links = names(&links);
+        let mut lacks = overlay::missing(self.nft, &self.wish(cluster, &peers, &links))?;
         lacks.extend(masquerade::missing_shared(
             self.nft,
             OWNER,
@@ -85,8 +87,9 @@ impl Guard<'_> {
     /// When the kernel refuses to tell.
     pub fn holds(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<bool, Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
-        let bridges = names(bridges);
-        let wish = self.wish(cluster, &peers, &bridges);
+        let links = self.links_with_pods(cluster, bridges);
+        let links = names(&links);
+        let wish = self.wish(cluster, &peers, &links);
         overlay::holds(self.nft, &wish, OWNER, cluster.network())
     }
 
@@ -108,17 +111,29 @@ impl Guard<'_> {
         unshared.and(removed)
     }
 
+    /// The links that pods' packets come by: the bridges, and the overlay's devices, behind which
+    /// are the pods of others. Whose devices these are, the rules need not know.
+    fn links_with_pods(&self, cluster: &Cluster, bridges: &[String]) -> Vec<String> {
+        let vni = self.settings.vni;
+        let families = cluster.overlays().iter().map(topology::Overlay::family);
+        let devices = families.flat_map(|family| {
+            let own = Some(vni.device_name(family));
+            own.into_iter().chain(vni.flannel_device_name(family))
+        });
+        bridges.iter().cloned().chain(devices).collect()
+    }
+
     fn wish<'b>(
         &self,
         cluster: &'b Cluster,
         peers: &'b [IpAddr],
-        bridges: &'b [&'b str],
+        links: &'b [&'b str],
     ) -> overlay::Overlay<'b> {
         overlay::Overlay {
             port: self.settings.port.get(),
             peers,
             pods: cluster.network(),
-            bridges,
+            links,
             filter: self.settings.source_filter,
         }
     }
@@ -150,6 +165,6 @@ fn underlays<'a>(peers: impl Iterator<Item = &'a Vtep>) -> BTreeSet<IpAddr> {
     peers.map(|peer| peer.underlay).collect()
 }
 
-fn names(bridges: &[String]) -> Vec<&str> {
-    bridges.iter().map(String::as_str).collect()
+fn names(links: &[String]) -> Vec<&str> {
+    links.iter().map(String::as_str).collect()
 }

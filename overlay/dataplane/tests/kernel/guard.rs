@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The overlay's rules beside those of networks.
 
+use std::net::UdpSocket;
+
 use dataplane::{Guard, Surroundings, Underlay};
 use nft::masquerade::{self, Masquerade};
 use nft::{Family, Monitor, Nft, Table};
 use topology::{Cluster, Settings};
 
-use crate::lab::{Host, Lab, entries, entry, network, settings};
+use crate::lab::{Host, Lab, entries, entry, network, send, settings};
 
 const NETWORKS: Table<'static> = Table {
     family: Family::Inet,
@@ -196,4 +198,33 @@ fn bridges_and_underlays_are_found_in_the_kernel() {
             "the underlay's MTU 1300 is too small for an IPv6 overlay, which needs 1350",
         ]
     );
+}
+
+/// A pod elsewhere claims a peer's underlay address towards an address of this node that the
+/// overlay leads to: what it wraps does not come from a peer.
+#[test]
+fn what_comes_by_the_overlay_is_not_unwrapped_again() {
+    let (lab, nodes, settings) = (Lab::new(2), entries(3, "46"), settings(""));
+    lab.program(&nodes, &settings);
+    let (host, other) = (&lab.nodes[0], &lab.nodes[1]);
+    let mut nft = host.inside(Nft::open).unwrap();
+    let mut guard = Guard {
+        nft: &mut nft,
+        settings: &settings,
+    };
+    guard.ensure(&host.cluster(&nodes, &settings), &[]).unwrap();
+    for (claimed, towards) in [
+        ("192.0.2.3/32", "10.100.1.0:8472"),
+        ("2001:db8::3/128", "[fd00:0:0:1::]:8472"),
+    ] {
+        other.ip(&format!("addr add {claimed} dev lo"));
+        let dropped = guard.dropped().unwrap().pods;
+        let claimed = network(claimed).ip();
+        let socket = other.inside(|| UdpSocket::bind((claimed, 0)).unwrap());
+        socket.send_to(b"wrapped", towards).unwrap();
+        // On the same way, behind it.
+        let family = if claimed.is_ipv4() { '4' } else { '6' };
+        assert!(send(&lab, 2, 1, family, 100).is_some());
+        assert!(guard.dropped().unwrap().pods > dropped, "{towards}");
+    }
 }

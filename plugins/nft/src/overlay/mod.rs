@@ -17,7 +17,7 @@
 //!     udp dport 8472 goto sources
 //! }
 //! chain sources {
-//!     iifname "cni0" counter drop
+//!     iifname "cni0" counter drop                                            # and "podwire.1"
 //!     ip saddr @vteps4 accept
 //!     counter drop
 //! }
@@ -28,7 +28,7 @@
 //! chain pods {
 //!     ip daddr 10.200.0.0/16 accept         # pods may use the port among themselves
 //!     ip saddr 10.200.0.0/16 counter drop
-//!     iifname "cni0" counter drop
+//!     iifname "cni0" counter drop                                            # and "podwire.1"
 //! }
 //! chain postrouting {                                                                   # and vteps6
 //!     type filter hook postrouting priority srcnat + 10
@@ -66,8 +66,9 @@ pub struct Overlay<'a> {
     pub peers: &'a [IpAddr],
     /// The networks that all pods' addresses are in; host bits are ignored.
     pub pods: &'a [IpNetwork],
-    /// The interfaces that pods' packets come in by, whatever source they claim: the bridges.
-    pub bridges: &'a [&'a str],
+    /// The interfaces that pods' packets come in by, whatever source they claim: the bridges, and
+    /// the overlay's own devices, by which come those of other nodes' pods.
+    pub links: &'a [&'a str],
     /// Whether to drop anything. Without it nothing but `notrack` and the reserved port remains.
     pub filter: bool,
 }

@@ -84,7 +84,7 @@ fn sources(overlay: &Overlay<'_>) -> Vec<Rule> {
             .look_up(protocol, End::Source, vteps(protocol).name, Found::Inside)
             .verdict(&Verdict::Accept)
     });
-    let mut rules = from_bridges(overlay);
+    let mut rules = from_pods(overlay);
     rules.extend(known);
     rules.push(Rule::new().drop());
     rules
@@ -104,7 +104,7 @@ fn pods(overlay: &Overlay<'_>) -> Vec<Rule> {
     let among = within(End::Destination).map(|rule| rule.verdict(&Verdict::Accept));
     let mut rules: Vec<Rule> = among.collect();
     rules.extend(within(End::Source).map(Rule::drop));
-    rules.extend(from_bridges(overlay));
+    rules.extend(from_pods(overlay));
     rules
 }
 
@@ -131,16 +131,16 @@ fn translated(port: u16) -> Vec<Rule> {
 }
 
 /// Whatever comes from pods is dropped.
-fn from_bridges(overlay: &Overlay<'_>) -> Vec<Rule> {
-    let rule = |bridge: &&str| {
-        let mut name = bridge.as_bytes().to_vec();
+fn from_pods(overlay: &Overlay<'_>) -> Vec<Rule> {
+    let rule = |link: &&str| {
+        let mut name = link.as_bytes().to_vec();
         name.resize(NAME, 0);
         Rule::new()
             .with(Expr::Meta(Meta::InputName, Register::FIRST))
             .with(Expr::Equal(Register::FIRST, &name))
             .drop()
     };
-    overlay.bridges.iter().map(rule).collect()
+    overlay.links.iter().map(rule).collect()
 }
 
 /// `udp dport PORT`

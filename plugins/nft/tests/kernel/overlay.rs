@@ -26,7 +26,7 @@ fn wish<'a>(peers: &'a [IpAddr], pods: &'a [IpNetwork]) -> Overlay<'a> {
         port: 8472,
         peers,
         pods,
-        bridges: &["cni0"],
+        links: &["cni0"],
         filter: true,
     }
 }
@@ -115,7 +115,7 @@ fn a_changed_configuration_replaces_the_former_one() {
         },
         Overlay { port: 500, ..usual },
         Overlay {
-            bridges: &["br0", "br1"],
+            links: &["br0", "br1"],
             ..usual
         },
         Overlay {

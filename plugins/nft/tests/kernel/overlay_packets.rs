@@ -29,7 +29,7 @@ fn overlaid(site: &Site, port: u16, filter: bool) {
         port,
         peers: &peers,
         pods: &pods,
-        bridges: &["vethpod"],
+        links: &["vethpod"],
         filter,
     };
     overlay::ensure(&mut site.node.nft(), &wish).unwrap();
@@ -126,12 +126,12 @@ fn whoever_has_the_nodes_address_by_translation_only_does_not_get_to_a_peers_por
     let [peer, peer6, other] = [PEER, PEER6, STRANGER].map(|to| listen(&site.outside, to));
     let pods = networks(["10.99.0.0/16", "fd00:99::/48"]);
     let guard = |filter| {
-        let (peers, bridges) = ([PEER, PEER6].map(|text| text.parse().unwrap()), &[]);
+        let (peers, links) = ([PEER, PEER6].map(|text| text.parse().unwrap()), &[]);
         let wish = Overlay {
             port: PORT,
             peers: &peers,
             pods: &pods,
-            bridges,
+            links,
             filter,
         };
         overlay::ensure(&mut site.node.nft(), &wish).unwrap();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The real `podwired`, run in a node.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -58,13 +59,7 @@ impl Agent {
     /// # Panics
     /// When it can't be executed.
     pub fn start(node: &Place, args: &[&str]) -> Self {
-        let mut command = Command::new(program());
-        command.arg("run").args(args).env_remove("NOTIFY_SOCKET");
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(Stdio::piped());
-        let mut child = node
-            .run(|| command.spawn())
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = spawn(node, args, Stdio::piped());
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let log = Log::default();
         let written = log.clone();
@@ -80,6 +75,24 @@ impl Agent {
             state: state_file(args),
             log,
             reader: Some(reader),
+        }
+    }
+
+    /// As [`Agent::start`], but whatever it says cannot be written: the device is full.
+    ///
+    /// # Panics
+    /// When it can't be executed.
+    pub fn unheard(node: &Place, args: &[&str]) -> Self {
+        let full = File::options().write(true).open("/dev/full");
+        let child = spawn(node, args, full.expect("Linux has /dev/full").into());
+        let log = Log::default();
+        log.end();
+        Self {
+            node: node.clone(),
+            child,
+            state: state_file(args),
+            log,
+            reader: None,
         }
     }
 
@@ -236,6 +249,15 @@ impl Drop for Agent {
 /// Runs `podwired` with `args` in a node to its end.
 pub fn podwired(node: &Place, args: &[&str]) -> Outcome {
     node.output(Command::new(program()).args(args))
+}
+
+fn spawn(node: &Place, args: &[&str], stderr: Stdio) -> Child {
+    let mut command = Command::new(program());
+    command.arg("run").args(args).env_remove("NOTIFY_SOCKET");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(stderr);
+    let child = node.run(|| command.spawn());
+    child.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 /// The value of `--state`, or the file that is written without it.

@@ -253,6 +253,17 @@ fn a_quarrel_is_told_once() {
 
 /// Each line of the log is what was asked for.
 #[test]
+fn a_log_that_nobody_reads_does_not_end_it() {
+    let fleet = Fleet::new(1, Stack::V4);
+    let node = &fleet.members[0].node;
+    node.write(NODES, fleet.nodes_json());
+    let agent = Agent::unheard(node, &ARGS);
+    agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
+    let ended = agent.terminate();
+    assert!(ended.status.success(), "{ended:?}");
+}
+
+#[test]
 fn the_log_is_text_or_json() {
     let fleet = Fleet::new(2, Stack::V4);
     let node = &fleet.members[0].node;

@@ -11,6 +11,8 @@ use crate::cli::LogFormat;
 pub(crate) fn begin(format: LogFormat, level: Level) {
     let log = tracing_subscriber::fmt()
         .with_writer(stderr)
+        // It would be said on stderr as well, by a macro that panics where nobody reads that.
+        .log_internal_errors(false)
         .with_max_level(level)
         .with_target(false);
     match format {

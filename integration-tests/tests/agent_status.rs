@@ -123,9 +123,15 @@ fn complaints_and_errors_are_told() {
         json!({"network": "10.200.0.0/16", "nodes": list}).to_string(),
     );
     assert!(agent.says("node n3 keeps", PATIENCE), "{}", agent.log());
+    let outcome = status(&fleet);
+    assert_eq!(outcome.status, Some(0), "what n3 had stays: {outcome}");
     has_lines(
-        &status(&fleet),
-        &["complaint  node n3 is left out: its pod CIDR 10.99.0.0/24"],
+        &outcome,
+        &[
+            "peers      2 of 2 programmed",
+            "complaint  node n3 is left out: its pod CIDR 10.99.0.0/24",
+            "complaint  peers are not compared: podwired keeps to 2 of them, the list has 1 now",
+        ],
     );
     node.write(NODES, "{");
     agent.wait_for_state("told", PATIENCE, |state| state["lastError"].is_string());

@@ -56,8 +56,7 @@ pub(crate) fn cleanup(options: &Cleanup) -> Result<ExitCode, Error> {
     for file in PLUGINS {
         remove(Path::new(file))?;
     }
-    lock.remove()
-        .map_err(|error| Error::Remove { path, error })?;
+    lock.remove()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,12 +19,12 @@ pub(crate) enum Error {
     Ruleset(#[from] nft::Error),
     #[error(transparent)]
     Conflist(#[from] conflist::Error),
-    #[error("no state in {}: {error}; {}", path.display(), agent_runs(*agent))]
+    #[error("no state in {}: {error}; {}", path.display(), agent_runs(agent))]
     State {
         path: PathBuf,
         error: String,
-        /// Whether the agent runs.
-        agent: bool,
+        /// The process of the agent, if that can be told.
+        agent: io::Result<Option<String>>,
     },
     #[error("cannot remove {}: {error}", path.display())]
     Remove { path: PathBuf, error: io::Error },
@@ -32,10 +32,10 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
 }
 
-fn agent_runs(runs: bool) -> &'static str {
-    if runs {
-        "podwired runs, and has not written it yet"
-    } else {
-        "podwired does not run"
+fn agent_runs(process: &io::Result<Option<String>>) -> &'static str {
+    match process {
+        Ok(Some(_)) => "podwired runs, and has not written it yet",
+        Ok(None) => "podwired does not run",
+        Err(_) => "whether podwired runs is only told to root",
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The lock's name, beside the state file.
@@ -20,10 +20,12 @@ pub(crate) struct Lock {
 /// Why the lock is not held.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("another podwired, process {holder}, runs: it holds {}", path.display())]
+    #[error("another podwired, process {holder}, runs: it holds {}; end it first", path.display())]
     Held { path: PathBuf, holder: String },
     #[error("cannot lock {}: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
+    #[error("cannot remove the lock {}: {error}", path.display())]
+    Remove { path: PathBuf, error: io::Error },
 }
 
 impl Lock {
@@ -54,6 +56,8 @@ impl Lock {
                 .write(true)
                 .create(true)
                 .truncate(false)
+                // Whoever may read it may lock it, and keep the agent out.
+                .mode(0o600)
                 .open(path)?;
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) if is_exclusive(&file) => return Ok(None),
@@ -76,31 +80,28 @@ impl Lock {
     }
 
     /// Removes the file and gives the lock up.
-    pub(crate) fn remove(self) -> io::Result<()> {
-        let removed = fs::remove_file(&self.path);
-        drop(self.file);
-        removed
+    pub(crate) fn remove(self) -> Result<(), Error> {
+        let Self { file, path } = self;
+        let removed = fs::remove_file(&path);
+        drop(file);
+        removed.map_err(|error| Error::Remove { path, error })
     }
 }
 
-/// Whether an agent runs that holds the lock beside a state file.
-pub(crate) fn is_held(state: &Path) -> bool {
-    let file = File::open(path(state));
-    file.is_ok_and(|file| is_exclusive(&file))
+/// The process that holds the lock beside a state file, if one does. Who may not read the lock
+/// cannot be told.
+pub(crate) fn holder(state: &Path) -> io::Result<Option<String>> {
+    let mut file = match File::open(path(state)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(Some(text.trim().to_owned()).filter(|_| is_exclusive(&file)))
 }
 
 fn is_exclusive(file: &File) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
-}
-
-/// The process that holds it, as the file says.
-pub(crate) fn holder(state: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(path(state))
-        .ok()?
-        .read_to_string(&mut text)
-        .ok()?;
-    Some(text.trim().to_owned()).filter(|_| is_held(state))
 }
 
 fn path(state: &Path) -> PathBuf {
@@ -121,18 +122,19 @@ mod tests {
     fn the_second_is_refused_and_told_by_whom() {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("podwire/overlay.json");
-        assert!(!is_held(&state));
+        assert_eq!(holder(&state).unwrap(), None);
         let lock = Lock::take(&state).unwrap();
-        assert!(is_held(&state));
         let error = Lock::take(&state).unwrap_err().to_string();
         let pid = std::process::id();
         assert!(
             error.starts_with(&format!("another podwired, process {pid}, runs")),
             "{error}"
         );
-        assert_eq!(holder(&state), Some(pid.to_string()));
+        assert_eq!(holder(&state).unwrap(), Some(pid.to_string()));
+        let mode = fs::metadata(path(&state)).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600, "others could lock what they can read");
         drop(lock);
-        assert!(!is_held(&state) && holder(&state).is_none());
+        assert_eq!(holder(&state).unwrap(), None);
         Lock::take(&state).unwrap().remove().unwrap();
         assert_eq!(fs::read_dir(state.parent().unwrap()).unwrap().count(), 0);
     }

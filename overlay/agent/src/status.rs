@@ -24,8 +24,8 @@ use live::Live;
 #[derive(Debug)]
 struct Status {
     state: State,
-    /// The process that holds the agent's lock.
-    agent: Option<String>,
+    /// The process that holds the agent's lock, if that can be told.
+    agent: io::Result<Option<String>>,
     live: Live,
     /// Why pods cannot use the overlay.
     not_ready: Option<String>,
@@ -38,13 +38,14 @@ pub(crate) fn status(options: &cli::Status) -> Result<ExitCode, Error> {
     let unreadable = |error: String| Error::State {
         path: path.clone(),
         error,
-        agent: lock::is_held(&path),
+        agent: lock::holder(&path),
     };
     let content = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
     let state = State::parse(&content).map_err(|error| unreadable(error.to_string()))?;
+    let agent = lock::holder(&path);
     let status = Status {
-        agent: lock::holder(&path),
-        live: Live::look(&state),
+        live: Live::look(&state, matches!(agent, Ok(Some(_)))),
+        agent,
         not_ready: state.ready(&boot_id()?).err().map(|why| why.to_string()),
         now: seconds(SystemTime::now()),
         state,
@@ -89,8 +90,8 @@ impl Status {
             "written": state.written,
             "notReady": self.not_ready,
             "lastError": state.last_error,
-            "agentRunning": self.agent.is_some(),
-            "agentProcess": self.agent,
+            "agentRunning": self.agent.as_ref().ok().map(Option::is_some),
+            "agentProcess": self.agent.as_ref().ok(),
         })
     }
 }

@@ -31,12 +31,21 @@ pub(super) struct Live {
 
 impl Live {
     /// Looks. What keeps it from looking is one of the sentences.
-    pub(super) fn look(state: &State) -> Self {
+    /// `runs` says whether the agent does: then it may know better than the list as it is now.
+    pub(super) fn look(state: &State, runs: bool) -> Self {
         let mut live = Self {
             dropped: guard(state, |guard| guard.dropped()).ok(),
             ..Self::default()
         };
         match cluster(state, &mut live.complaints) {
+            // The last good entry of a bad one, or peers that are gone and not yet believed to be.
+            Ok(cluster) if runs && cluster.peers().len() != state.peers_wished => {
+                live.complaints.push(format!(
+                    "peers are not compared: podwired keeps to {} of them, the list has {} now",
+                    state.peers_wished,
+                    cluster.peers().len()
+                ));
+            }
             Ok(cluster) => live.compare(state, &cluster),
             // The agent keeps to the last good list, which nobody else knows.
             Err(why) => live

@@ -32,8 +32,9 @@ impl Status {
         let programmed = live.programmed.unwrap_or(state.peers_programmed);
         lines.add("peers", &format!("{programmed} of {wished} programmed"));
         match &self.agent {
-            Some(process) => lines.add("agent", &format!("runs, process {process}")),
-            None => lines.add("agent", "does not run; nothing is repaired"),
+            Ok(Some(process)) => lines.add("agent", &format!("runs, process {process}")),
+            Ok(None) => lines.add("agent", "does not run; nothing is repaired"),
+            Err(error) => lines.add("agent", &format!("unknown, its lock is not read: {error}")),
         }
         if let Some(Dropped { strangers, pods }) = live.dropped {
             let text = format!("{strangers} packets of strangers, {pods} of pods");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The command line.
 
-use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dataplane::Origin;
 use ipnetwork::IpNetwork;
@@ -73,12 +74,12 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE", requires = "conflist")]
     pub(crate) conflist_template: Option<PathBuf>,
     /// Look at everything at least this often, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
-    pub(crate) audit_interval: NonZeroU64,
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds())]
+    pub(crate) audit_interval: u64,
     /// Believe a list without any peer, where there were some, when it says the same after so
     /// many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "3")]
-    pub(crate) confirm_after: NonZeroU64,
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds())]
+    pub(crate) confirm_after: u64,
     /// How to write the log, which goes to stderr
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -117,7 +118,7 @@ pub(crate) struct Overlay {
     /// The VXLAN network identifier [default: for run 1, for cleanup what the state says]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) vni: Option<Vni>,
-    /// Use flannel's device, and make its routes ours
+    /// The device is flannel's: run takes it and its routes over, cleanup removes them
     #[arg(long)]
     pub(crate) take_over_flannel: bool,
 }
@@ -158,6 +159,11 @@ pub(crate) fn origin(takes_over: bool) -> Origin {
     } else {
         Origin::Own
     }
+}
+
+/// A time of up to a day.
+fn seconds() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=86_400)
 }
 
 /// A network as a configuration writes it.
@@ -219,6 +225,8 @@ mod tests {
             ("--nodes n --port 65536", "65536"),
             ("--nodes n --port 0", "--port"),
             ("--nodes n --audit-interval 0", "--audit-interval"),
+            ("--nodes n --audit-interval 18446744073709551615", "86400"),
+            ("--nodes n --confirm-after 18446744073709551615", "86400"),
             ("--nodes n --conflist-template t", "--conflist"),
             ("--nodes n --log-level loud", "loud"),
         ] {

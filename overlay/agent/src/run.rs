@@ -48,9 +48,9 @@ async fn agent(options: Run) -> Result<(), Error> {
     // Subscribed before the first look, so that nothing is missed between the two.
     let kernel = Kernel::subscribe()?;
     let overlay = NodeOverlay::new(Rtnl::open()?, Nft::open()?, wishes(&options)?);
-    let audit_interval = Duration::from_secs(options.audit_interval.get());
+    let audit_interval = Duration::from_secs(options.audit_interval);
     let agenda = Agenda::new(Instant::now(), audit_interval);
-    let belief = Belief::new(Duration::from_secs(options.confirm_after.get()));
+    let belief = Belief::new(Duration::from_secs(options.confirm_after));
     info!(
         version = env!("CARGO_PKG_VERSION"),
         nodes = %options.nodes.display(),

@@ -20,7 +20,12 @@ impl Watches {
     /// # Errors
     /// When the kernel has no inotify instance left for this user.
     pub(crate) fn new() -> io::Result<Self> {
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC);
+        let inotify = inotify.map_err(|error| {
+            let error = io::Error::from(error);
+            let wish = "cannot watch files, see the sysctl fs.inotify.max_user_instances";
+            io::Error::new(error.kind(), format!("{wish}: {error}"))
+        })?;
         Ok(Self {
             inotify: Readable::new(inotify)?,
             set: Vec::new(),

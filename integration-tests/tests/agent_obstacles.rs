@@ -56,6 +56,36 @@ fn what_was_in_the_way_is_seen_to_go() {
     agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
 }
 
+/// A program that has the port has its own peers: what comes from them is not the guard's business
+/// for as long as the overlay has no device.
+#[test]
+fn who_has_the_port_is_not_cut_off() {
+    for (rival, stack) in [
+        ("external dstport 8472", Stack::V4),
+        ("id 1 dstport 8472 local 192.0.2.11 dev eth0", Stack::V4),
+        ("external dstport 8472", Stack::Dual),
+    ] {
+        let fleet = Fleet::new(2, stack);
+        let node = &fleet.members[0].node;
+        node.write(NODES, fleet.nodes_json());
+        node.ip(&format!("link add rival up type vxlan {rival}"));
+        let guarded = || {
+            let tables = node.tool("nft", "list tables");
+            tables.contains("podwire-overlay")
+        };
+        let agent = Agent::start(node, &ARGS);
+        assert!(agent.says("beside \"rival\"", PATIENCE), "{}", agent.log());
+        assert!(node.eventually(PATIENCE, || !guarded()).is_some());
+        // Another list makes no difference.
+        node.write(NODES, Fleet::new(3, Stack::V4).nodes_json());
+        agent.wait_for_state("of three", PATIENCE, |state| state["peersWished"] == 2);
+        assert!(node.eventually(PATIENCE, || !guarded()).is_some());
+        node.ip("link delete rival");
+        agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
+        assert!(guarded());
+    }
+}
+
 /// Another program's route is told of as soon as it is there, once, and left alone.
 #[test]
 fn routes_in_the_way_are_told_of_and_left_alone() {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use dataplane::{Dataplane, Guard, Origin, Report, Surroundings};
+use dataplane::{Dataplane, Error, Guard, Origin, Report, Surroundings};
 use net::Rtnl;
 use nft::Nft;
 use topology::{Cluster, Identity, Node, NodeList, Overlay, Settings};
@@ -43,6 +43,8 @@ pub(crate) struct NodeOverlay {
     /// The indices of the devices.
     devices: Vec<u32>,
     device_names: Vec<String>,
+    /// Whether another program was found to have the port.
+    outrivalled: bool,
 }
 
 impl NodeOverlay {
@@ -55,6 +57,7 @@ impl NodeOverlay {
             surroundings: None,
             devices: Vec::new(),
             device_names: Vec::new(),
+            outrivalled: false,
         }
     }
 
@@ -137,6 +140,9 @@ impl NodeOverlay {
     /// not grow with what it leaves as it was.
     pub(crate) fn follow(&mut self, list: Believed) -> Outcome {
         let before = self.believed.replace(list);
+        if self.outrivalled {
+            return self.look(Scope::Everything);
+        }
         let (Some(before), Some(after), Some(surroundings)) =
             (before, &self.believed, &self.surroundings)
         else {
@@ -166,19 +172,14 @@ impl NodeOverlay {
         let dataplane = dataplane(&self.rtnl, &believed.settings, self.wishes.origin);
         let mut outcome = Outcome::default();
         let surroundings = dataplane.surroundings(&believed.cluster);
-        // The guard comes first: no stranger's packet finds the device without it.
-        let mended = surroundings.as_ref().map_err(ToString::to_string);
-        let mended = mended.and_then(|surroundings| {
-            let mut guard = Guard {
-                nft: &mut self.nft,
-                settings: &believed.settings,
-            };
-            let mended = mend(&mut guard, &believed.cluster, &surroundings.bridges);
-            mended.map_err(|error| error.to_string())
-        });
-        match mended {
-            Ok(rules) => outcome.rules = rules,
-            Err(error) => outcome.rules_error = Some(error),
+        let mut guard = Guard {
+            nft: &mut self.nft,
+            settings: &believed.settings,
+        };
+        // The guard comes first: no stranger's packet finds the device without it. Another
+        // program that has the port it would cut off.
+        if !self.outrivalled {
+            outcome.note_rules(mend(&mut guard, &believed.cluster, &surroundings));
         }
         if scope == Scope::Guard {
             // Another underlay is still to be told of, and then to be looked at.
@@ -186,8 +187,15 @@ impl NodeOverlay {
                 before.bridges = now.bridges;
             }
         } else {
-            self.surroundings = surroundings.ok();
             let report = dataplane.reconcile(&believed.cluster);
+            let was_outrivalled = self.outrivalled;
+            self.outrivalled = is_outrivalled(&report);
+            if self.outrivalled {
+                outcome.note_rules(guard.remove().map(|()| Vec::new()).map_err(text));
+            } else if was_outrivalled {
+                outcome.note_rules(mend(&mut guard, &believed.cluster, &surroundings));
+            }
+            self.surroundings = surroundings.ok();
             self.note_devices(&report);
             let foreign = report.complaints.iter().map(ToString::to_string);
             outcome.foreign = Some(foreign.collect());
@@ -226,17 +234,34 @@ impl NodeOverlay {
     }
 }
 
+/// Whether there is no device because another program's device or socket has its port.
+fn is_outrivalled(report: &Report) -> bool {
+    let errors = report.errors.iter().map(|failure| &failure.error);
+    let mut rivals = errors.filter(|error| match error {
+        Error::PortTaken { .. } => true,
+        // A device with the same VNI, too: flannel's.
+        Error::Kernel(error) => error.is_exists(),
+        _ => false,
+    });
+    report.devices.is_empty() && rivals.next().is_some()
+}
+
 /// Makes the ruleset right, and says what was missing in it.
 fn mend(
     guard: &mut Guard<'_>,
     cluster: &Cluster,
-    bridges: &[String],
-) -> Result<Vec<String>, nft::Error> {
-    let missing = guard.missing(cluster, bridges)?;
+    surroundings: &Result<Surroundings, Error>,
+) -> Result<Vec<String>, String> {
+    let bridges = &surroundings.as_ref().map_err(text)?.bridges;
+    let missing = guard.missing(cluster, bridges).map_err(text)?;
     if !missing.is_empty() {
-        guard.ensure(cluster, bridges)?;
+        guard.ensure(cluster, bridges).map_err(text)?;
     }
     Ok(missing)
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
 }
 
 fn dataplane<'a>(rtnl: &'a Rtnl, settings: &'a Settings, origin: Origin) -> Dataplane<'a> {

@@ -35,6 +35,14 @@ pub(crate) struct Standing {
 }
 
 impl Outcome {
+    /// Notes what was missing in the ruleset and is made right, or why it is not.
+    pub(crate) fn note_rules(&mut self, mended: Result<Vec<String>, String>) {
+        match mended {
+            Ok(rules) => (self.rules, self.rules_error) = (rules, None),
+            Err(error) => self.rules_error = Some(error),
+        }
+    }
+
     /// Whether something could not be done.
     pub(crate) fn failed(&self) -> bool {
         let report = self.report.as_ref();

@@ -59,23 +59,7 @@ impl Agent {
     /// # Panics
     /// When it can't be executed.
     pub fn start(node: &Place, args: &[&str]) -> Self {
-        let mut child = spawn(node, args, Stdio::piped());
-        let stderr = child.stderr.take().expect("standard error is a pipe");
-        let log = Log::default();
-        let written = log.clone();
-        let reader = thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                written.add(&line);
-            }
-            written.end();
-        });
-        Self {
-            node: node.clone(),
-            child,
-            state: state_file(args),
-            log,
-            reader: Some(reader),
-        }
+        Self::with_stderr(node, args, Stdio::piped())
     }
 
     /// As [`Agent::start`], but whatever it says cannot be written: the device is full.
@@ -84,15 +68,33 @@ impl Agent {
     /// When it can't be executed.
     pub fn unheard(node: &Place, args: &[&str]) -> Self {
         let full = File::options().write(true).open("/dev/full");
-        let child = spawn(node, args, full.expect("Linux has /dev/full").into());
+        Self::with_stderr(node, args, full.expect("Linux has /dev/full").into())
+    }
+
+    fn with_stderr(node: &Place, args: &[&str], stderr: Stdio) -> Self {
+        let mut command = Command::new(program());
+        command.arg("run").args(args).env_remove("NOTIFY_SOCKET");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(stderr);
+        let mut child = node
+            .run(|| command.spawn())
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Log::default();
-        log.end();
+        let written = log.clone();
+        let reader = child.stderr.take().map(|stderr| {
+            thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    written.add(&line);
+                }
+                written.end();
+            })
+        });
         Self {
             node: node.clone(),
             child,
             state: state_file(args),
             log,
-            reader: None,
+            reader,
         }
     }
 
@@ -249,15 +251,6 @@ impl Drop for Agent {
 /// Runs `podwired` with `args` in a node to its end.
 pub fn podwired(node: &Place, args: &[&str]) -> Outcome {
     node.output(Command::new(program()).args(args))
-}
-
-fn spawn(node: &Place, args: &[&str], stderr: Stdio) -> Child {
-    let mut command = Command::new(program());
-    command.arg("run").args(args).env_remove("NOTIFY_SOCKET");
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    command.stderr(stderr);
-    let child = node.run(|| command.spawn());
-    child.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 /// The value of `--state`, or the file that is written without it.

@@ -4,7 +4,7 @@
 //! every pod off. So it is believed when it still says so a moment later.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cni::{Code, Error, warn};
@@ -46,17 +46,43 @@ pub(crate) fn settle(
     Err(Error::new(Code::TRY_AGAIN_LATER, msg))
 }
 
-/// Whether the list was doubted a moment ago. One that is new is noted; where that cannot be, it
-/// is not believed.
-fn is_believed(note: &PathBuf, digest: &str) -> bool {
+/// Whether the list was doubted a moment ago. One that is new is noted, and one of the future
+/// anew: the clock was set back. Where that cannot be, it is not believed.
+fn is_believed(note: &Path, digest: &str) -> bool {
     let noted = fs::read_to_string(note).is_ok_and(|noted| noted == digest);
-    if noted {
-        let since = fs::metadata(note).and_then(|file| file.modified());
-        let age = since.map(|since| SystemTime::now().duration_since(since));
-        return matches!(age, Ok(Ok(age)) if age >= MOMENT);
+    let since = fs::metadata(note).and_then(|file| file.modified());
+    let age = since.map(|since| SystemTime::now().duration_since(since));
+    if let (true, Ok(Ok(age))) = (noted, age) {
+        return age >= MOMENT;
     }
     if let Err(error) = fs::write(note, digest) {
         warn(format_args!("cannot note a doubt in {note:?}: {error}"));
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_doubt_ends_also_when_the_clock_is_set_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let note = directory.path().join(NAME);
+        assert!(!is_believed(&note, "list"));
+        let noted_at = |time| {
+            let file = File::options().write(true).open(&note).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        noted_at(SystemTime::now() - MOMENT);
+        assert!(!is_believed(&note, "another list"));
+        noted_at(SystemTime::now() - MOMENT);
+        assert!(is_believed(&note, "another list"));
+        noted_at(SystemTime::now() + 30 * MOMENT);
+        assert!(!is_believed(&note, "another list"));
+        let since = fs::metadata(&note).unwrap().modified().unwrap();
+        assert!(since <= SystemTime::now(), "it would last for a minute");
+    }
 }

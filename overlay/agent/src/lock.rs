@@ -67,9 +67,8 @@ impl Lock {
                 // A `cleanup` may have removed the file between open and lock.
                 Ok(()) if !is_at(&file, path) => {}
                 Ok(()) => {
-                    file.set_len(0)?;
-                    file.rewind()?;
-                    writeln!(file, "{}", std::process::id())?;
+                    // On a full disk it is the lock that counts, and not who has it.
+                    let _named = say_whose(&mut file);
                     return Ok(Some(Self {
                         file,
                         path: path.to_owned(),
@@ -102,6 +101,12 @@ pub(crate) fn holder(state: &Path) -> io::Result<Option<String>> {
 
 fn is_exclusive(file: &File) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+fn say_whose(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
 }
 
 fn path(state: &Path) -> PathBuf {

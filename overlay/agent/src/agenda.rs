@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The least time between the ends of two looks, or of two readings.
+/// The least time between the ends of two looks, of two readings, or of two glances.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The first retry after an error, and the last one's distance.
 const RETRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
@@ -52,11 +52,18 @@ pub(crate) struct Look {
     pub(crate) cause: Cause,
 }
 
+/// Something that is done as soon as it is due, and then not again for a while.
+#[derive(Debug)]
+struct Step {
+    due: Option<Instant>,
+    rests_until: Instant,
+}
+
 /// The loop's next steps.
 #[derive(Debug)]
 pub(crate) struct Agenda {
-    reading: Option<Instant>,
-    reading_rests_until: Instant,
+    reading: Step,
+    glance: Step,
     look: Option<(Instant, Look)>,
     looks_rest_until: Instant,
     audit: Instant,
@@ -68,8 +75,14 @@ impl Agenda {
     /// The list is to be read at once; there is nothing to look for before that.
     pub(crate) fn new(now: Instant, audit_interval: Duration) -> Self {
         Self {
-            reading: Some(now),
-            reading_rests_until: now,
+            reading: Step {
+                due: Some(now),
+                rests_until: now,
+            },
+            glance: Step {
+                due: None,
+                rests_until: now,
+            },
             look: None,
             looks_rest_until: now,
             audit: now + audit_interval,
@@ -81,28 +94,48 @@ impl Agenda {
     /// When there is something to do next.
     pub(crate) fn next(&self) -> Instant {
         let look = self.look.map(|(when, _)| when);
-        let others = [self.reading, look].into_iter().flatten();
-        others.fold(self.audit, Instant::min)
+        let others = [self.reading.due, self.glance.due, look];
+        others.into_iter().flatten().fold(self.audit, Instant::min)
     }
 
     /// The list is to be read, as soon as the last reading allows.
     pub(crate) fn read_soon(&mut self, now: Instant) {
-        self.read_at(now.max(self.reading_rests_until));
+        self.reading.soon(now);
     }
 
     /// The list is to be read at this time, if not earlier.
     pub(crate) fn read_at(&mut self, when: Instant) {
-        self.reading = Some(self.reading.map_or(when, |reading| reading.min(when)));
+        self.reading.at(when);
     }
 
     /// Whether the list is to be read now. It counts as done.
     pub(crate) fn take_reading(&mut self, now: Instant) -> bool {
-        self.reading.take_if(|when| *when <= now).is_some()
+        self.reading.take(now)
     }
 
     /// The list was read from `begun` to `now`.
     pub(crate) fn has_read(&mut self, begun: Instant, now: Instant) {
-        self.reading_rests_until = now + rest(now - begun);
+        self.reading.done(begun, now);
+    }
+
+    /// It is to be seen whether the host is another one, as soon as the last glance allows.
+    pub(crate) fn glance_soon(&mut self, now: Instant) {
+        self.glance.soon(now);
+    }
+
+    /// Whether that is to be seen now. It counts as done.
+    pub(crate) fn take_glance(&mut self, now: Instant) -> bool {
+        self.glance.take(now)
+    }
+
+    /// Whether that is to be seen now or later. It counts as done.
+    pub(crate) fn take_any_glance(&mut self) -> bool {
+        self.glance.due.take().is_some()
+    }
+
+    /// It was seen from `begun` to `now`.
+    pub(crate) fn has_glanced(&mut self, begun: Instant, now: Instant) {
+        self.glance.done(begun, now);
     }
 
     /// A look is to be taken, as soon as the last one allows.
@@ -170,7 +203,25 @@ impl Agenda {
     }
 }
 
-/// Not more than half of the time goes into looks, and not more than half into readings.
+impl Step {
+    fn soon(&mut self, now: Instant) {
+        self.at(now.max(self.rests_until));
+    }
+
+    fn at(&mut self, when: Instant) {
+        self.due = Some(self.due.map_or(when, |due| due.min(when)));
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        self.due.take_if(|due| *due <= now).is_some()
+    }
+
+    fn done(&mut self, begun: Instant, now: Instant) {
+        self.rests_until = now + rest(now - begun);
+    }
+}
+
+/// Not more than half of the time goes into things of one kind.
 fn rest(took: Duration) -> Duration {
     PAUSE.max(took)
 }

@@ -94,6 +94,9 @@ impl<S: Source> Agent<S> {
         if read {
             self.read().await;
         }
+        if self.agenda.take_glance(Instant::now()) {
+            self.glance();
+        }
         let look = self.agenda.take_look(Instant::now());
         if let Some(look) = look {
             self.look(look);
@@ -103,6 +106,9 @@ impl<S: Source> Agent<S> {
 
     /// What is known to be due is done before the end: nobody does it afterwards.
     fn end(&mut self) {
+        if self.agenda.take_any_glance() {
+            self.glance();
+        }
         if let Some(look) = self.agenda.take_any_look() {
             self.look(look);
         }
@@ -125,13 +131,22 @@ impl<S: Source> Agent<S> {
             due(Scope::Guard, Cause::Notification);
         }
         if heard.host {
-            let disturbed = self.overlay.disturbed();
-            // What keeps the overlay from being made may be any link: one with its device's port.
-            let thwarted = (!self.standing.converged()).then_some(Scope::Everything);
-            if let Some(scope) = disturbed.max(thwarted) {
-                due(scope, Cause::Host);
-            }
+            self.agenda.glance_soon(now);
         }
+    }
+
+    /// Decides how much has to be looked at after something of the host changed.
+    fn glance(&mut self) {
+        let begun = Instant::now();
+        let disturbed = self.overlay.disturbed();
+        // What keeps the overlay from being made may be any link: one with its device's port.
+        let thwarted = (!self.standing.converged()).then_some(Scope::Everything);
+        let now = Instant::now();
+        if let Some(scope) = disturbed.max(thwarted) {
+            let cause = Cause::Host;
+            self.agenda.look_soon(now, Look { scope, cause });
+        }
+        self.agenda.has_glanced(begun, now);
     }
 
     /// Reads the list, and believes it or not.

@@ -126,3 +126,21 @@ fn a_list_that_changes_all_the_time_is_read_now_and_then() {
     assert_eq!(agenda.next(), done + PAUSE);
     assert!(!agenda.take_reading(done) && agenda.take_reading(done + PAUSE));
 }
+
+#[test]
+fn glances_at_the_host_are_not_taken_for_each_change_of_many() {
+    let (mut agenda, now) = agenda();
+    agenda.glance_soon(now);
+    assert_eq!(agenda.next(), now);
+    assert!(agenda.take_glance(now) && !agenda.take_any_glance());
+    let done = now + MILLISECOND;
+    agenda.has_glanced(now, done);
+    for _ in 0..1000 {
+        agenda.glance_soon(done);
+    }
+    assert_eq!(agenda.next(), done + PAUSE);
+    assert!(!agenda.take_glance(done));
+    assert!(agenda.take_glance(done + PAUSE));
+    agenda.glance_soon(done);
+    assert!(agenda.take_any_glance());
+}

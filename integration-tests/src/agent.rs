@@ -89,6 +89,9 @@ impl Agent {
                 written.end();
             })
         });
+        if reader.is_none() {
+            log.end();
+        }
         Self {
             node: node.clone(),
             child,

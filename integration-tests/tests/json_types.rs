@@ -6,7 +6,7 @@ use std::fs;
 use integration_tests::{Bench, binaries, changed};
 use serde_json::{Value, json};
 
-use Kind::{Boolean, Integer, List, Number, Object, Text};
+use Kind::{Boolean, Integer, List, Number, Object, Text, TextOrList};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
@@ -16,6 +16,8 @@ enum Kind {
     Number,
     List,
     Object,
+    /// One of what is meant, or a list of it.
+    TextOrList,
 }
 
 const BRIDGE: [(&str, Kind); 36] = [
@@ -92,6 +94,27 @@ const HOST_LOCAL: [(&str, Kind); 32] = [
     ("args.cni.ips.0", Text),
 ];
 
+const VXLAN: [(&str, Kind); 18] = [
+    ("nodes", List),
+    ("nodes.0", Object),
+    ("nodes.0.name", Text),
+    ("nodes.0.underlay", TextOrList),
+    ("nodes.0.podCIDRs", TextOrList),
+    ("nodes.0.mac", Text),
+    ("nodes.0.macV6", Text),
+    ("nodesFile", Text),
+    ("stateFile", Text),
+    ("node", Text),
+    ("network", TextOrList),
+    ("network.0", Text),
+    ("vni", Integer),
+    ("port", Integer),
+    ("mtu", Integer),
+    ("underlay", Text),
+    ("directRouting", Boolean),
+    ("sourceFilter", Boolean),
+];
+
 /// One value of each type that is not `kind`.
 fn others(kind: Kind) -> Vec<Value> {
     let mut samples = vec![
@@ -102,8 +125,15 @@ fn others(kind: Kind) -> Vec<Value> {
         (List, json!([])),
         (Object, json!({})),
     ];
-    // A whole number is a number.
-    samples.retain(|(other, _)| *other != kind && (*other, kind) != (Integer, Number));
+    samples.retain(|(other, _)| {
+        let fits = match kind {
+            // A whole number is a number.
+            Number => matches!(other, Integer | Number),
+            TextOrList => matches!(other, Text | List),
+            _ => *other == kind,
+        };
+        !fits
+    });
     samples.into_iter().map(|(_, value)| value).collect()
 }
 
@@ -145,6 +175,11 @@ fn host_local_refuses_a_wrong_type_for_each_of_its_keys() {
 }
 
 #[test]
+fn vxlan_refuses_a_wrong_type_for_each_of_its_keys() {
+    assert_refused("vxlan", &VXLAN);
+}
+
+#[test]
 fn all_keys_of_the_documentation_are_tried() {
     let path = binaries::workspace().join("docs/configuration.md");
     let documentation = fs::read_to_string(path).unwrap();
@@ -153,15 +188,16 @@ fn all_keys_of_the_documentation_are_tried() {
         .filter(|line| line.starts_with("| `") || line.starts_with("| a"));
     let first = rows.filter_map(|row| row.split('|').nth(1));
     let words = first.flat_map(|cell| cell.split('`').skip(1).step_by(2));
-    // `MAC` and `IP` are of CNI_ARGS, where all is text.
+    // `MAC` and `IP` are of CNI_ARGS, where all is text; options are of a command line.
     let keys: Vec<_> = words
-        .filter(|word| word.contains(char::is_lowercase))
+        .filter(|word| word.contains(char::is_lowercase) && !word.starts_with('-'))
         .collect();
     assert!(keys.len() > 35, "{keys:?}");
     for key in keys {
         let tried = BRIDGE
             .iter()
             .chain(&HOST_LOCAL)
+            .chain(&VXLAN)
             .any(|(tried, _)| *tried == key || tried.ends_with(&format!(".{key}")));
         assert!(tried, "{key}");
     }

@@ -71,7 +71,12 @@ impl<'de> Deserializer<'de> for Folding<'de> {
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(_) => self.deserialize_seq(visitor),
             Value::Object(_) => self.deserialize_map(visitor),
-            Value::Number(number) => number.deserialize_any(visitor).map_err(de::Error::custom),
+            // By itself a number would tell of a wrong type as of a wrong value.
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_i64(number),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
         }
     }
 

@@ -58,6 +58,34 @@ fn the_built_in_one_makes_pods_of_all_nodes_talk() {
     );
 }
 
+/// `/etc` outlives a boot, the overlay does not; nor does `/run`, with the state.
+#[test]
+fn one_of_an_earlier_boot_does_not_make_the_node_ready() {
+    let fleet = Fleet::new(1, Stack::V4);
+    let node = &fleet.members[0].node;
+    let agent = started(&fleet, &fleet.members[0], &[]);
+    agent.terminate();
+    node.write(NODES, "[]");
+    let list_is_bad = |agent: &Agent| {
+        agent.wait_for_state("told", PATIENCE, |state| state["lastError"].is_string());
+        assert!(agent.says("in the list", PATIENCE), "{}", agent.log());
+    };
+    let agent = Agent::start(node, &ARGS);
+    list_is_bad(&agent);
+    assert_eq!(node.list(NETWORKS), ["10-podwire.conflist"], "same boot");
+    agent.terminate();
+    node.tool("rm", "/run/podwire/overlay.json");
+    let agent = Agent::start(node, &ARGS);
+    list_is_bad(&agent);
+    assert_eq!(node.list(NETWORKS), [""; 0]);
+    node.write(NODES, fleet.nodes_json());
+    assert!(
+        agent.says("wrote the conflist", PATIENCE),
+        "{}",
+        agent.log()
+    );
+}
+
 #[test]
 fn it_comes_with_the_overlay_and_follows_what_it_is_made_of() {
     let fleet = Fleet::new(2, Stack::V4);

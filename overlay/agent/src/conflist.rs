@@ -34,6 +34,8 @@ pub(crate) enum Error {
     Malformed { path: PathBuf, fault: String },
     #[error("cannot write the conflist {}: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
+    #[error("cannot remove the conflist of an earlier boot {}: {error}", path.display())]
+    Remove { path: PathBuf, error: io::Error },
 }
 
 impl Conflist {
@@ -51,6 +53,21 @@ impl Conflist {
             error,
         })?;
         Ok(true)
+    }
+
+    /// Takes the file away: there is no overlay yet in this boot, and the file outlived the last
+    /// one. The runtime would call the node ready.
+    pub(crate) fn withdraw(&self) -> Result<(), Error> {
+        if self.template.as_ref() == Some(&self.path) {
+            return Ok(());
+        }
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Remove {
+                path: self.path.clone(),
+                error,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The template as it is now.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use net::Rtnl;
 use nft::Nft;
 use nix::unistd::gethostname;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::agenda::Agenda;
 use crate::agent::Agent;
@@ -40,11 +40,14 @@ async fn agent(options: Run) -> Result<(), Error> {
     let state = absolute(&options.state.state)?;
     let _lock = Lock::take(&state)?;
     let source = NodesFile::new(&options.nodes)?;
-    let publication = Publication::new(
-        StateFile::open(&state, state_file::boot_id()?),
-        conflist(&options)?,
-        source.file(),
-    );
+    let state = StateFile::open(&state, state_file::boot_id()?);
+    let conflist = conflist(&options)?;
+    if let (None, Some(conflist)) = (state.last(), &conflist)
+        && let Err(error) = conflist.withdraw()
+    {
+        warn!("{error}");
+    }
+    let publication = Publication::new(state, conflist, source.file());
     // Subscribed before the first look, so that nothing is missed between the two.
     let kernel = Kernel::subscribe()?;
     let overlay = NodeOverlay::new(Rtnl::open()?, Nft::open()?, wishes(&options)?);

@@ -2,6 +2,7 @@
 //! The conflist that the agent writes: when, and what is in it.
 
 use integration_tests::{Agent, Fleet, Member, Network, PATIENCE, Stack, ping};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 const NODES: &str = "/run/lab/nodes.json";
@@ -179,4 +180,24 @@ fn a_template_that_is_none_is_refused_at_once() {
         );
         assert_eq!(member.node.list(NETWORKS), [""; 0]);
     }
+}
+
+/// The runtime says no more than that there is none.
+#[test]
+fn why_it_is_not_written_is_told_by_the_state() {
+    let fleet = Fleet::new(1, Stack::V4);
+    let node = &fleet.members[0].node;
+    node.write(NODES, fleet.nodes_json());
+    node.write("/run/lab/file", "");
+    let args = ["--nodes", NODES, "--conflist", "/run/lab/file/10.conflist"];
+    let agent = Agent::start(node, &args);
+    let told = |state: &Value| {
+        let error = state["lastError"].as_str().unwrap_or_default();
+        error.contains("cannot write the conflist /run/lab/file/10.conflist")
+    };
+    let state = agent.wait_for_state("told", PATIENCE, told);
+    assert_eq!(state["converged"], true, "{state}");
+    node.tool("rm", "/run/lab/file");
+    agent.signal(Signal::SIGHUP);
+    agent.wait_for_state("over", PATIENCE, |state| state["lastError"].is_null());
 }

@@ -20,6 +20,8 @@ use crate::state_file::StateFile;
 pub(crate) struct Publication {
     state: StateFile,
     conflist: Option<Conflist>,
+    /// Why the runtime does not have it.
+    conflist_error: Option<String>,
     nodes_file: Option<PathBuf>,
     ready: bool,
     troubles: Troubles,
@@ -34,6 +36,7 @@ impl Publication {
         Self {
             state,
             conflist,
+            conflist_error: None,
             nodes_file,
             ready: false,
             troubles: Troubles::grave("the agent's files"),
@@ -52,19 +55,39 @@ impl Publication {
         standing: &Standing,
         last_error: Option<String>,
     ) {
-        let state = self.state_of(overlay, standing, last_error);
         let mut troubles = Vec::new();
-        let path = self.state.path().display().to_string();
-        if let Err(error) = self.state.put(state) {
-            troubles.push(format!("cannot write the state file {path}: {error}"));
-        }
+        let mut put = self.put_state(overlay, standing, last_error.as_deref());
         if standing.converged() {
-            troubles.extend(self.write_conflist(overlay, standing).err());
+            // After the state, by which the plugin goes that the conflist names.
+            let error = self.write_conflist(overlay, standing).err();
+            if error != self.conflist_error {
+                self.conflist_error = error;
+                put = self.put_state(overlay, standing, last_error.as_deref());
+            }
+            troubles.extend(self.conflist_error.clone());
             troubles.extend(self.say_ready().err().map(|error| {
                 format!("cannot tell the service manager that the overlay is ready: {error}")
             }));
         }
+        troubles.extend(put.err());
         self.troubles.are(troubles);
+    }
+
+    /// Pods can use the overlay without the conflist; but it is the state that is asked when the
+    /// runtime has none.
+    fn put_state(
+        &mut self,
+        overlay: &NodeOverlay,
+        standing: &Standing,
+        last_error: Option<&str>,
+    ) -> Result<(), String> {
+        let errors = [last_error, self.conflist_error.as_deref()];
+        let errors: Vec<_> = errors.into_iter().flatten().collect();
+        let last_error = (!errors.is_empty()).then(|| errors.join("; "));
+        let state = self.state_of(overlay, standing, last_error);
+        let put = self.state.put(state);
+        let path = self.state.path().display();
+        put.map_err(|error| format!("cannot write the state file {path}: {error}"))
     }
 
     fn state_of(

@@ -87,8 +87,7 @@ impl OnDevice {
     }
 }
 
-/// Whether the route is there: what exists may be another's that no dump shows because it leads
-/// nowhere.
+/// Whether the route is there: what exists may be another's of a kind that is not looked for.
 fn is_there(rtnl: &Rtnl, wish: &Route) -> bool {
     let found = rtnl.route_entry(wish.dst.network()).ok().flatten();
     found.is_some_and(|found| held_route(&found) == HeldRoute::from(*wish))

@@ -8,9 +8,10 @@ use topology::{Held, HeldFdbEntry, HeldNeighbour, HeldRoute, Op, PROTOCOL, Wish}
 /// `RT_TABLE_MAIN` of linux/rtnetlink.h.
 pub(crate) const MAIN: u32 = 254;
 
-/// The routes of the main table of both families, whoever made them.
+/// The routes of the main table of both families, whoever made them; a route that leads nowhere is
+/// in the way of ours like any other.
 pub(crate) fn routes(rtnl: &Rtnl) -> Result<Vec<HeldRoute>, net::Error> {
-    let entries = rtnl.route_entries(None, None)?;
+    let entries = rtnl.all_route_entries()?;
     let main = entries
         .iter()
         .filter(|entry| entry.route.table == Some(MAIN));

@@ -3,7 +3,7 @@
 
 use topology::Obstacle;
 
-use crate::lab::{Lab, assert_cross, entries, settings};
+use crate::lab::{Lab, assert_cross, entries, network, settings};
 
 const BOTH: [&str; 2] = ["podwire.1", "podwire-v6.1"];
 
@@ -106,13 +106,55 @@ fn an_ipv6_route_to_the_gateway_itself_costs_its_peer() {
     assert_eq!(host.ip("-6 route show proto 118").lines().count(), 1);
 }
 
-/// A route that leads nowhere stands in no list of routes to somewhere. The kernel's refusal is not
-/// to be taken for a sign that another call of ours was quicker.
+/// A route that leads nowhere keeps packets from a peer's pods, whichever way it does it.
 #[test]
-fn a_route_that_leads_nowhere_costs_its_peer_and_is_told() {
+fn a_route_that_leads_nowhere_is_reported() {
+    let (lab, nodes, settings) = (Lab::new(1), entries(4, "46"), settings(""));
+    let host = &lab.nodes[0];
+    let dead_ends = [
+        "route add blackhole 10.100.2.0/24",
+        "-6 route add prohibit fd00:0:0:4::/64 metric 5",
+        "-6 route add unreachable fd00:0:0:3::/64",
+        "route add throw 10.100.4.0/24",
+        // Of this node's own pods the bridge knows more.
+        "route add unreachable 10.100.1.0/24",
+    ];
+    dead_ends.iter().for_each(|command| drop(host.ip(command)));
+    let report = host.reconcile(&nodes, &settings);
+    assert!(report.errors.is_empty(), "{:?}", report.errors);
+    let told = report.complaints.iter();
+    let told: Vec<_> = told.map(|it| (it.route.dst, it.obstacle)).collect();
+    assert_eq!(
+        told,
+        [
+            (network("10.100.2.0/24"), Obstacle::Preferred),
+            (network("10.100.4.0/24"), Obstacle::Preferred),
+            (network("fd00:0:0:3::/64"), Obstacle::InPlace),
+            (network("fd00:0:0:4::/64"), Obstacle::Preferred),
+        ]
+    );
+    host.settle(&BOTH);
+    host.assert_quiet(&nodes, &settings, &BOTH);
+    for command in dead_ends {
+        host.ip(&command.replace("add", "del"));
+    }
+    lab.program(&nodes, &settings);
+    let routes = |family| {
+        host.ip(&format!("{family} route show proto 118"))
+            .lines()
+            .count()
+    };
+    assert_eq!((routes("-4"), routes("-6")), (3, 3));
+}
+
+/// A route of a kind that is not looked for, the host's own here. That it exists is not to be taken
+/// for a sign that another call of ours was quicker.
+#[test]
+fn a_route_of_another_kind_costs_its_peer_and_is_told() {
     let (lab, nodes, settings) = (Lab::new(1), entries(3, "46"), settings(""));
     let host = &lab.nodes[0];
-    host.ip("-6 route add unreachable fd00:0:0:2::/64");
+    let own = "-6 route add local fd00:0:0:2::/64 dev lo table main";
+    host.ip(own);
     for _ in 0..2 {
         let report = host.reconcile(&nodes, &settings);
         let texts: Vec<_> = report.errors.iter().map(ToString::to_string).collect();
@@ -123,7 +165,7 @@ fn a_route_that_leads_nowhere_costs_its_peer_and_is_told() {
             ]
         );
     }
-    host.ip("-6 route del unreachable fd00:0:0:2::/64");
+    host.ip(&own.replace("add", "del"));
     lab.program(&nodes, &settings);
     host.assert_quiet(&nodes, &settings, &BOTH);
 }

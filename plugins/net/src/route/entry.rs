@@ -34,12 +34,32 @@ impl Rtnl {
         oif: Option<u32>,
         protocol: Option<u8>,
     ) -> Result<Vec<RouteEntry>, Error> {
+        self.list_entries(oif, protocol, false)
+    }
+
+    /// The same by all links and of all protocols, and beside the unicast routes
+    /// those that lead nowhere (`blackhole`, `unreachable`, `prohibit`, `throw`),
+    /// which have no gateway. Equal to `ip route show table all`.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the list changes as fast as it is read.
+    pub fn all_route_entries(&self) -> Result<Vec<RouteEntry>, Error> {
+        self.list_entries(None, None, true)
+    }
+
+    fn list_entries(
+        &self,
+        oif: Option<u32>,
+        protocol: Option<u8>,
+        dead_ends: bool,
+    ) -> Result<Vec<RouteEntry>, Error> {
         let mut entries = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let filter = Filter {
                 family,
                 oif,
                 protocol,
+                dead_ends,
             };
             let of_family = self.dump_routes(filter).map_err(|cause| {
                 let by = oif.map(|oif| format!(" by {}", self.describe(oif)));

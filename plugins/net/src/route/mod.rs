@@ -185,6 +185,7 @@ impl Rtnl {
             family: family(route.dst.ip()),
             oif: route.oif,
             protocol: None,
+            dead_ends: false,
         };
         self.dump_routes(filter)
             .is_ok_and(|entries| entries.iter().any(|entry| route.is_made_by(&entry.route)))
@@ -200,9 +201,13 @@ impl Rtnl {
         // A kernel without IPv6 answers with what it has: IPv4.
         let family = u8::from(filter.family);
         self.dump(RouteNetlinkMessage::GetRoute(request), |message| {
-            let unicast = Some(message).filter(|message| plain::is_unicast(message, family));
-            let usual = unicast.and_then(plain::read);
-            let unusual = unicast.filter(|_| usual.is_none()).map(entry::read);
+            let wanted = |message: &&[u8]| {
+                plain::is_unicast(message, family)
+                    || (filter.dead_ends && plain::is_dead_end(message, family))
+            };
+            let wanted = Some(message).filter(wanted);
+            let usual = wanted.and_then(plain::read);
+            let unusual = wanted.filter(|_| usual.is_none()).map(entry::read);
             let entries = usual.into_iter().chain(unusual.unwrap_or_default());
             entries.filter(move |entry| filter.lets_through(entry))
         })
@@ -216,6 +221,8 @@ struct Filter {
     family: AddressFamily,
     oif: Option<u32>,
     protocol: Option<u8>,
+    /// Whether those that lead nowhere are wanted, too.
+    dead_ends: bool,
 }
 
 impl Filter {

@@ -26,6 +26,17 @@ pub(super) fn is_unicast(message: &[u8], family: u8) -> bool {
     matches!(message, [is, _, _, _, _, _, _, libc::RTN_UNICAST, ..] if *is == family)
 }
 
+/// Whether a message is about a route of a family that leads nowhere.
+pub(super) fn is_dead_end(message: &[u8], family: u8) -> bool {
+    const DEAD_ENDS: [u8; 4] = [
+        libc::RTN_BLACKHOLE,
+        libc::RTN_UNREACHABLE,
+        libc::RTN_PROHIBIT,
+        libc::RTN_THROW,
+    ];
+    matches!(message, [is, _, _, _, _, _, _, kind, ..] if *is == family && DEAD_ENDS.contains(kind))
+}
+
 /// The route of a message; `None` for one with metrics, with several next hops, or
 /// with a next hop of another family.
 pub(super) fn read(message: &[u8]) -> Option<RouteEntry> {

@@ -131,7 +131,7 @@ pub enum Fatal {
         nodes: usize,
     },
     /// The settings do not say which network holds all pods.
-    #[error("no network is given for the pods of all nodes")]
+    #[error("no network is given for the pods of all nodes: \"network\" is missing")]
     NoNetwork,
     /// This node's own entry is wrong.
     #[error("node {name}, which is this one, cannot have an overlay: {fault}")]

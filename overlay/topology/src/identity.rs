@@ -60,7 +60,9 @@ impl Identity<'_> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unidentified {
     /// Entries of different names have addresses of this node.
-    #[error("this node has underlay addresses of node {one} and of node {other}: name it")]
+    #[error(
+        "this node has underlay addresses of node {one} and of node {other}: say by \"node\" which it is"
+    )]
     Ambiguous {
         /// The first name.
         one: String,
@@ -114,7 +116,7 @@ mod tests {
     fn what_fits_twice_or_not_at_all_is_said() {
         assert_eq!(
             among(None, &["192.0.2.1", "2001:db8::2"], "c").unwrap_err(),
-            "this node has underlay addresses of node a and of node b: name it"
+            "this node has underlay addresses of node a and of node b: say by \"node\" which it is"
         );
         assert_eq!(
             among(None, &["127.0.0.1"], "host").unwrap_err(),

@@ -12,7 +12,7 @@ use topology::Cluster;
 
 use crate::conf::List;
 use crate::fingerprint::Fingerprint;
-use crate::place::DIRECTORY;
+use crate::place::{self, DIRECTORY};
 use crate::stamp::Head;
 
 /// Where it is noted which list is doubted, and since when.
@@ -55,7 +55,7 @@ fn is_believed(note: &Path, digest: &str) -> bool {
     if let (true, Ok(Ok(age))) = (noted, age) {
         return age >= MOMENT;
     }
-    if let Err(error) = fs::write(note, digest) {
+    if let Err(error) = place::write(note, digest.as_bytes()) {
         warn(format_args!("cannot note a doubt in {note:?}: {error}"));
     }
     false

@@ -177,7 +177,7 @@ pub(crate) fn write(directory: &Path, head: &Head, peers: &[Node]) -> io::Result
     let numbers = [length, UNKNOWN].map(u64::to_le_bytes).concat();
     let whole = [numbers, head, places, records].concat();
     let new = directory.join(NEW);
-    fs::write(&new, whole)?;
+    place::write(&new, &whole)?;
     fs::rename(new, directory.join(NAME))
 }
 

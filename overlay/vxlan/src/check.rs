@@ -9,7 +9,7 @@ use nft::Nft;
 use crate::agent;
 use crate::attached::{Attached, Carried};
 use crate::conf::{Conf, Source};
-use crate::programme::{carried, dataplane};
+use crate::program::{carried, dataplane};
 use crate::wished::Wished;
 
 /// How many peers are named.

@@ -18,7 +18,7 @@ use crate::doubt;
 use crate::fingerprint::Fingerprint;
 use crate::lock;
 use crate::place::{self, DIRECTORY};
-use crate::programme::{Programmed, dataplane, programme};
+use crate::program::{Programmed, dataplane, program};
 use crate::stamp::{self, Head, Stamp};
 use crate::wished::Wished;
 
@@ -58,14 +58,14 @@ impl<'a> Listed<'a> {
         // The call before may have done it.
         match self.found_standing() {
             Some(carried) => Ok(carried),
-            None => self.programme(),
+            None => self.program(),
         }
     }
 
     /// Looks at everything, whatever an earlier call has found.
     pub(crate) fn renew(&self) -> Result<(), Error> {
         let _lock = lock::acquire(Path::new(DIRECTORY), LIMIT)?;
-        self.programme().map(drop)
+        self.program().map(drop)
     }
 
     /// What the overlay carries, if an earlier call has programmed this very list, nothing that it
@@ -96,7 +96,7 @@ impl<'a> Listed<'a> {
         Some((stamp, ruleset))
     }
 
-    fn programme(&self) -> Result<Carried, Error> {
+    fn program(&self) -> Result<Carried, Error> {
         // Before the list is read: a change of it meanwhile shows then.
         let fingerprint = Fingerprint::of(self.settings, self.given);
         let wished = Wished::read(self.rtnl, self.settings, self.given)?;
@@ -116,7 +116,7 @@ impl<'a> Listed<'a> {
         if let Some(former) = &former {
             self.supersede(former, &wished.settings);
         }
-        let programmed = programme(self.rtnl, &wished)?;
+        let programmed = program(self.rtnl, &wished)?;
         let settled = fingerprint.filter(|it| it.settled);
         let digest = settled.map(|it| it.digest).unwrap_or_default();
         self.leave_stamp(digest, &wished, &programmed);

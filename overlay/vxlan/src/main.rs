@@ -18,7 +18,7 @@ mod listed;
 mod lock;
 mod place;
 mod port;
-mod programme;
+mod program;
 mod stamp;
 mod status;
 mod wished;

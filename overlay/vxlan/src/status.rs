@@ -10,7 +10,7 @@ use crate::agent;
 use crate::conf::{Conf, Source};
 use crate::listed::Listed;
 use crate::port;
-use crate::programme::dataplane;
+use crate::program::dataplane;
 use crate::wished::Wished;
 
 /// Reports code 50 for what keeps an ADD from succeeding.

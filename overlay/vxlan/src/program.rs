@@ -31,7 +31,7 @@ pub(crate) struct Programmed {
 }
 
 /// Makes the kernel hold what is wished.
-pub(crate) fn programme(rtnl: &Rtnl, wished: &Wished) -> Result<Programmed, Error> {
+pub(crate) fn program(rtnl: &Rtnl, wished: &Wished) -> Result<Programmed, Error> {
     let Wished {
         settings,
         cluster,
@@ -56,7 +56,7 @@ pub(crate) fn programme(rtnl: &Rtnl, wished: &Wished) -> Result<Programmed, Erro
 /// Guards the overlay, also where not all of its peers could be programmed.
 fn guarded(dataplane: &Dataplane<'_>, cluster: &Cluster) -> Result<Surroundings, Error> {
     let surroundings = dataplane.surroundings(cluster);
-    let surroundings = surroundings.or_code(Code::TRY_AGAIN_LATER, "programme the overlay")?;
+    let surroundings = surroundings.or_code(Code::TRY_AGAIN_LATER, "program the overlay")?;
     let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
     let mut guard = Guard {
         nft: &mut nft,
@@ -95,7 +95,7 @@ fn refusals(report: &Report) -> Result<(), Error> {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    let msg = format!("cannot programme the overlay: {first}{more}");
+    let msg = format!("cannot program the overlay: {first}{more}");
     Err(Error::new(Code::TRY_AGAIN_LATER, msg))
 }
 

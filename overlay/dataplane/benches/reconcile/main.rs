@@ -109,12 +109,13 @@ fn guard(peers: u32) -> io::Result<()> {
 
 /// What a process holds that has read a list and programmed it.
 fn memory(peers: u32) -> io::Result<()> {
-    let status = in_namespace(|lab| {
+    let (status, _) = in_namespace(|lab| {
         let cluster = lab.cluster(0..=peers);
         call(|| lab.dataplane().reconcile(&cluster));
         call(|| lab.dataplane().audit(&cluster));
         fs::read_to_string("/proc/self/status")
-    })?;
+    });
+    let status = status?;
     for (key, what) in [("VmRSS:", "resident"), ("VmHWM:", "resident at the most")] {
         let line = status.lines().find_map(|line| line.strip_prefix(key));
         let size = line.unwrap_or("unknown").trim();

@@ -7,7 +7,7 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
@@ -33,11 +33,13 @@ const ARROWS: [(&str, &[&str]); 10] = [
         "podwired",
         &[
             "podwire-dataplane",
+            "podwire-kubernetes",
             "podwire-net",
             "podwire-nft",
             "podwire-topology",
         ],
     ),
+    ("podwire-kubernetes", &["podwire-topology"]),
 ];
 
 /// The tests may use anything.

@@ -95,14 +95,11 @@ impl NodeOverlay {
     pub(crate) fn consider(&self, list: NodeList) -> Result<Believed, Unusable> {
         let mut settings = self.wishes.settings.clone();
         if settings.network.is_empty() {
-            settings.network = list.network;
+            settings.network.clone_from(&list.network);
         }
         let name = self.name_in(&list.nodes)?;
         let last = self.believed.as_ref().map(|believed| &believed.cluster);
-        let (cluster, complaints) = match last.filter(|cluster| cluster.own() == name) {
-            Some(cluster) => cluster.updated(list.nodes, &settings)?,
-            None => Cluster::new(&name, list.nodes, &settings)?,
-        };
+        let (cluster, complaints) = Cluster::of_list(&name, list, &settings, last)?;
         Ok(Believed {
             settings,
             cluster,

@@ -38,6 +38,19 @@ impl Guard<'_> {
         guarded.and(shared)
     }
 
+    /// As [`Self::ensure`] where there are no rules yet; else peers are only taken in, because the
+    /// cluster may lack some that there are ([`topology::NodeList::partial`]).
+    ///
+    /// # Errors
+    /// As for [`Self::ensure`].
+    pub fn complete(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<(), Error> {
+        let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
+        if overlay::update(self.nft, &peers, &[])? {
+            return masquerade::share(self.nft, OWNER, cluster.network());
+        }
+        self.ensure(cluster, bridges)
+    }
+
     /// Makes the rules for `before` those for `after`. Where only peers came or went, just these
     /// are written, and what that costs does not grow with the others; else it is
     /// [`Self::ensure`]. The rules about `bridges` are taken to be right.

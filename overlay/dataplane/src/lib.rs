@@ -63,6 +63,13 @@ impl Dataplane<'_> {
         reconcile::reconcile(self, cluster, reconcile::Mode::Repair)
     }
 
+    /// As [`Self::reconcile`], but no object of a peer is removed: the cluster may lack peers that
+    /// there are ([`topology::NodeList::partial`]).
+    #[must_use = "it says what could not be done"]
+    pub fn complete(&self, cluster: &Cluster) -> Report {
+        reconcile::reconcile(self, cluster, reconcile::Mode::Complete)
+    }
+
     /// Says what [`Self::reconcile`] would do, and writes nothing.
     #[must_use]
     pub fn audit(&self, cluster: &Cluster) -> Report {

@@ -14,6 +14,8 @@ use crate::{Dataplane, Device, Report, removal, repair};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Repair,
+    /// As [`Self::Repair`], but no object of a peer is removed.
+    Complete,
     Audit,
 }
 
@@ -60,7 +62,7 @@ fn leftover(dataplane: &Dataplane<'_>, family: Family, mode: Mode, report: &mut 
         return;
     }
     match mode {
-        Mode::Repair => removal::remove_device(dataplane, family, report),
+        Mode::Repair | Mode::Complete => removal::remove_device(dataplane, family, report),
         Mode::Audit => removal::audit_device(dataplane, family, report),
     }
 }
@@ -86,10 +88,12 @@ fn ready<'a>(
         }
     };
     let device = match mode {
-        Mode::Repair => repair::repair(rtnl, &wish, dataplane.takes_over(), report),
+        Mode::Repair | Mode::Complete => {
+            repair::repair(rtnl, &wish, dataplane.takes_over(), report)
+        }
         Mode::Audit => repair::audit(rtnl, &wish, report),
     };
-    if mode == Mode::Repair && device.is_none() {
+    if mode != Mode::Audit && device.is_none() {
         return None;
     }
     report.devices.extend(device.as_ref().map(|link| Device {
@@ -125,14 +129,17 @@ impl Ready<'_> {
         if dataplane.takes_over() {
             wish = wish.taking_over();
         }
-        let change = difference(&wish, &on_device.held(routes));
+        let mut change = difference(&wish, &on_device.held(routes));
+        if mode == Mode::Complete {
+            change.remove.clear();
+        }
         if !change.is_empty() {
             let peers = self.overlay.peers_of(change.ops());
             let mut peers = peers.into_iter().map(str::to_owned).collect();
             report.peers.append(&mut peers);
         }
         match mode {
-            Mode::Repair => on_device.apply(dataplane.rtnl, change.ops(), report),
+            Mode::Repair | Mode::Complete => on_device.apply(dataplane.rtnl, change.ops(), report),
             Mode::Audit => due(change.ops(), report),
         }
         report.complaints.extend(change.foreign);

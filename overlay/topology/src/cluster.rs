@@ -7,12 +7,14 @@
 //! takes its own entry's side. What is left out is one address family of the node: the other one
 //! goes on.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use ipnetwork::IpNetwork;
 
 use crate::admission::Admission;
-use crate::{Complaint, Family, Fatal, Fault, MtuTooSmall, Node, Settings, Vtep, cidr};
+use crate::{
+    Complaint, Family, Fatal, Fault, MtuTooSmall, Node, NodeList, Settings, Unreadable, Vtep, cidr,
+};
 
 /// The nodes of a cluster as seen from one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,26 @@ impl Cluster {
         nodes: Vec<Node>,
         settings: &Settings,
     ) -> Result<(Self, Vec<Complaint>), Fatal> {
-        Self::assemble(own, nodes, settings, None)
+        let list = NodeList {
+            nodes,
+            ..NodeList::default()
+        };
+        Self::assemble(own, list, settings, None)
+    }
+
+    /// The cluster by what a source says, which may not be able to read every node. Otherwise as
+    /// [`Self::new`], or as [`Self::updated`] where there is a `last` one of this node.
+    ///
+    /// # Errors
+    /// When the node itself cannot have an overlay by this list.
+    pub fn of_list(
+        own: &str,
+        list: NodeList,
+        settings: &Settings,
+        last: Option<&Self>,
+    ) -> Result<(Self, Vec<Complaint>), Fatal> {
+        let last = last.filter(|cluster| cluster.own == own);
+        Self::assemble(own, list, settings, last)
     }
 
     /// The cluster by a newer list. A peer whose new entry is left out keeps the one that it has
@@ -55,19 +76,23 @@ impl Cluster {
         nodes: Vec<Node>,
         settings: &Settings,
     ) -> Result<(Self, Vec<Complaint>), Fatal> {
-        Self::assemble(&self.own, nodes, settings, Some(self))
+        let list = NodeList {
+            nodes,
+            ..NodeList::default()
+        };
+        Self::assemble(&self.own, list, settings, Some(self))
     }
 
     fn assemble(
         own: &str,
-        nodes: Vec<Node>,
+        list: NodeList,
         settings: &Settings,
         last: Option<&Self>,
     ) -> Result<(Self, Vec<Complaint>), Fatal> {
         if settings.network.is_empty() {
             return Err(Fatal::NoNetwork);
         }
-        let nodes = Sorted::new(own, nodes)?;
+        let nodes = Sorted::new(own, list)?;
         let (mut overlays, mut complaints) = (Vec::new(), Vec::new());
         for family in Family::ALL {
             let vtep = Vtep::of(&nodes.own, family).map_err(|fault| fatal(own, fault))?;
@@ -222,21 +247,25 @@ struct Sorted {
     own: Node,
     /// The other nodes, by name.
     peers: Vec<Node>,
-    /// The names of other nodes that have several entries, which differ.
-    ambiguous: BTreeSet<String>,
+    /// The other nodes that have no entry, or several that differ.
+    faulty: BTreeMap<String, Fault>,
 }
 
 impl Sorted {
-    fn new(own: &str, mut nodes: Vec<Node>) -> Result<Self, Fatal> {
+    fn new(own: &str, list: NodeList) -> Result<Self, Fatal> {
+        let mut nodes = list.nodes;
         let listed = nodes.len();
         nodes.sort_unstable();
         nodes.dedup();
         let twice = nodes.windows(2).filter(|pair| pair[0].name == pair[1].name);
-        let ambiguous: BTreeSet<_> = twice.map(|pair| pair[0].name.clone()).collect();
-        if ambiguous.contains(own) {
-            return Err(fatal(own, Fault::ListedTwice));
+        let twice = twice.map(|pair| (pair[0].name.clone(), Fault::ListedTwice));
+        let unreadable = list.unreadable.into_iter();
+        let unreadable = unreadable.map(|Unreadable { node, fault }| (node, fault));
+        let mut faulty: BTreeMap<_, _> = twice.chain(unreadable).collect();
+        if let Some(fault) = faulty.remove(own) {
+            return Err(fatal(own, fault));
         }
-        nodes.retain(|node| !ambiguous.contains(&node.name));
+        nodes.retain(|node| !faulty.contains_key(&node.name));
         let found = nodes.binary_search_by(|node| node.name.as_str().cmp(own));
         let index = found.map_err(|_| Fatal::OwnMissing {
             name: own.to_owned(),
@@ -245,7 +274,7 @@ impl Sorted {
         Ok(Self {
             own: nodes.remove(index),
             peers: nodes,
-            ambiguous,
+            faulty,
         })
     }
 
@@ -255,8 +284,8 @@ impl Sorted {
             let vtep = Vtep::of(node, family).transpose()?;
             Some((node.name.as_str(), vtep))
         });
-        let ambiguous = self.ambiguous.iter();
-        clear.chain(ambiguous.map(|name| (name.as_str(), Err(Fault::ListedTwice))))
+        let faulty = self.faulty.iter();
+        clear.chain(faulty.map(|(name, fault)| (name.as_str(), Err(fault.clone()))))
     }
 }
 

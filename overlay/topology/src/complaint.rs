@@ -35,6 +35,14 @@ impl fmt::Display for Complaint {
 /// What is wrong with an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Fault {
+    /// The source cannot make an entry of what it has.
+    #[error("its {what} cannot be read: {why}")]
+    Unreadable {
+        /// What of it: an annotation, a pod CIDR.
+        what: String,
+        /// Why.
+        why: String,
+    },
     /// Several entries have its name, and they differ.
     #[error("the list has it more than once, and not the same each time")]
     ListedTwice,

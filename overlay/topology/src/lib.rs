@@ -33,7 +33,7 @@ pub use difference::{
 };
 pub use family::Family;
 pub use identity::{Identity, Unidentified};
-pub use list::{NodeList, ParseError};
+pub use list::{NodeList, ParseError, Unreadable};
 pub use mac::{Mac, MacParseError};
 pub use metric::metric;
 pub use mtu::MtuTooSmall;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use crate::{Node, cidr};
+use crate::{Fault, Node, cidr};
 
 /// A list of nodes: `{"network": "10.200.0.0/16", "nodes": [...]}`, or the nodes alone.
 ///
@@ -20,6 +20,21 @@ pub struct NodeList {
     pub network: Vec<IpNetwork>,
     /// The nodes, in the order of the file, which means nothing.
     pub nodes: Vec<Node>,
+    /// The nodes of which a source could not read what it has. A file has none of them: it is read
+    /// as a whole or not at all.
+    pub unreadable: Vec<Unreadable>,
+    /// Whether there may be more nodes than these: the source is a memory of an earlier time, and
+    /// what it does not have is not to be removed.
+    pub partial: bool,
+}
+
+/// A node of which the source cannot tell what the overlay needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unreadable {
+    /// The node's name.
+    pub node: String,
+    /// What is wrong with it.
+    pub fault: Fault,
 }
 
 impl NodeList {
@@ -56,6 +71,7 @@ impl<'de> Visitor<'de> for Document {
         Ok(NodeList {
             network: Vec::new(),
             nodes: entries(SeqAccessDeserializer::new(list))?,
+            ..NodeList::default()
         })
     }
 
@@ -64,6 +80,7 @@ impl<'de> Visitor<'de> for Document {
         Ok(NodeList {
             network: object.network,
             nodes: object.nodes,
+            ..NodeList::default()
         })
     }
 }

@@ -37,3 +37,33 @@ fn a_node_that_is_gone_is_not_kept() {
     assert!(updated.peers().is_empty());
     assert!(good.updated(vec![node("b", 2)], &settings()).is_err());
 }
+
+#[test]
+fn a_node_that_the_source_cannot_read_keeps_its_last_good_entry() {
+    let (good, _) = cluster(&[node("own", 1), node("b", 2), node("c", 3)]);
+    let unreadable = |node: &str| Unreadable {
+        node: node.to_owned(),
+        fault: Fault::Unreadable {
+            what: "annotation backend-data".to_owned(),
+            why: "it is empty".to_owned(),
+        },
+    };
+    let list = NodeList {
+        nodes: vec![node("own", 1), node("c", 4)],
+        unreadable: vec![unreadable("b"), unreadable("d")],
+        ..NodeList::default()
+    };
+    let (updated, complaints) =
+        Cluster::of_list("own", list, &settings(), Some(&good)).expect("the own entry is good");
+    assert_eq!(peers(&updated)[0], ["b", "c"]);
+    assert_eq!(
+        complaints
+            .iter()
+            .map(Complaint::to_string)
+            .collect::<Vec<_>>(),
+        [
+            "node b keeps its last good entry: its annotation backend-data cannot be read: it is empty",
+            "node d is left out: its annotation backend-data cannot be read: it is empty",
+        ]
+    );
+}

@@ -13,5 +13,6 @@ mod guard;
 mod halves;
 mod lab;
 mod packets;
+mod partial;
 mod removal;
 mod underlays;

@@ -16,6 +16,7 @@ impl List {
                 return Ok(NodeList {
                     network: Vec::new(),
                     nodes: nodes.clone(),
+                    ..NodeList::default()
                 });
             }
             Self::File(path) => path,

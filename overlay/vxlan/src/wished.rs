@@ -21,7 +21,7 @@ pub(crate) struct Wished {
 impl Wished {
     /// Reads the list and finds this node in it; what is wrong with either has code 7.
     pub(crate) fn read(rtnl: &Rtnl, settings: &Settings, given: &Static) -> Result<Self, Error> {
-        let NodeList { network, nodes } = given.list.read()?;
+        let NodeList { network, nodes, .. } = given.list.read()?;
         let mut settings = settings.clone();
         if settings.network.is_empty() {
             settings.network = network;

@@ -28,6 +28,11 @@ pub struct Address {
     /// Whether it is an IPv6 link-local address (fe80::/10), such as the kernel
     /// gives a link by itself.
     pub link_local: bool,
+    /// `IFA_F_DEPRECATED`: its preferred lifetime is over; nothing new is to begin from it.
+    pub deprecated: bool,
+    /// `IFA_F_SECONDARY`: an IPv4 address that is not the first one of its subnet, or an IPv6 one
+    /// that is temporary (RFC 8981).
+    pub secondary: bool,
 }
 
 impl Rtnl {
@@ -177,5 +182,7 @@ fn address(message: &AddressMessage) -> Option<Address> {
         tentative: flags.contains(AddressFlags::Tentative),
         dad_failed: flags.contains(AddressFlags::Dadfailed),
         link_local: matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()),
+        deprecated: flags.contains(AddressFlags::Deprecated),
+        secondary: flags.contains(AddressFlags::Secondary),
     })
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Addresses of links.
 
+use std::process::Command;
 use std::time::Duration;
 
 use net::{Address, LinkChange, sysctl};
@@ -27,6 +28,8 @@ fn an_address_is_there_with_its_prefix_and_nothing_of_other_links() {
             tentative: false,
             dad_failed: false,
             link_local: false,
+            deprecated: false,
+            secondary: false,
         };
         assert_eq!(mine, [settled("10.1.2.3/24"), settled("2001:db8::3/64")]);
         // With the address came the routes to its subnets.
@@ -38,6 +41,32 @@ fn an_address_is_there_with_its_prefix_and_nothing_of_other_links() {
             .collect();
         assert!(subnets.contains(&network("10.1.2.0/24")), "{subnets:?}");
         assert!(subnets.contains(&network("2001:db8::/64")), "{subnets:?}");
+    });
+}
+
+#[test]
+fn addresses_that_nothing_new_should_begin_from_are_told() {
+    in_namespace(|rtnl| {
+        let (left, _) = running_pair(rtnl);
+        for arguments in [
+            "address add 10.1.2.3/24 dev left",
+            "address add 10.1.2.4/24 dev left",
+            "address add 2001:db8::3/64 dev left nodad",
+            "address add 2001:db8::4/64 dev left nodad preferred_lft 0",
+        ] {
+            let mut command = Command::new("ip");
+            let done = command.args(arguments.split(' ')).status().unwrap();
+            assert!(done.success(), "ip {arguments}");
+        }
+        let all = rtnl.addresses(left.index).unwrap();
+        let of = |text: &str| {
+            let found = all.iter().find(|address| address.network == network(text));
+            found.map(|address| (address.secondary, address.deprecated))
+        };
+        assert_eq!(of("10.1.2.3/24"), Some((false, false)));
+        assert_eq!(of("10.1.2.4/24"), Some((true, false)));
+        assert_eq!(of("2001:db8::3/64"), Some((false, false)));
+        assert_eq!(of("2001:db8::4/64"), Some((false, true)));
     });
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::environment::{self, Environment};
 use crate::sandbox::Sandbox;
@@ -82,13 +83,27 @@ pub trait Call {
     /// The network that the call is about.
     fn network(&self) -> &Network;
 
+    /// What it means for this call that a delegate is missing.
+    fn code_without_delegate(&self) -> Code {
+        Code::DELEGATE
+    }
+
     /// The executable `plugin` in `CNI_PATH`, to be called in this call's name.
     ///
     /// # Errors
     /// [`Code::INVALID_CONFIG`] for what cannot be a plugin's name, [`Code::DELEGATE`] when no
     /// directory of `CNI_PATH` has it; [`Code::UNAVAILABLE`] instead of the latter on STATUS.
     fn delegate(&self, plugin: &str) -> Result<Delegate, Error> {
-        Delegate::find(plugin, self.network())
+        Delegate::find(plugin, self.network(), self.code_without_delegate())
+    }
+
+    /// The same with a configuration that the caller has made. What the runtime sent for this call
+    /// goes along: the attachments of GC, and `prevResult`, unless it is of another version.
+    ///
+    /// # Errors
+    /// As [`Self::delegate`], and [`Code::INCOMPATIBLE_VERSION`].
+    fn delegate_with(&self, plugin: &str, conf: Map<String, Value>) -> Result<Delegate, Error> {
+        self.delegate(plugin)?.configured(self.network(), conf)
     }
 }
 
@@ -121,14 +136,8 @@ impl Call for Status {
         &self.network
     }
 
-    fn delegate(&self, plugin: &str) -> Result<Delegate, Error> {
-        Delegate::find(plugin, &self.network).map_err(|error| match error.code {
-            Code::DELEGATE => Error {
-                code: Code::UNAVAILABLE,
-                ..error
-            },
-            _ => error,
-        })
+    fn code_without_delegate(&self) -> Code {
+        Code::UNAVAILABLE
     }
 }
 

@@ -9,17 +9,33 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::thread;
 
+mod running;
+
 use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub use self::running::{FailedAdd, RunningAdd};
 
 use crate::environment::{self, Environment};
+use crate::network;
 use crate::verb::Verb;
-use crate::{AddResult, Code, Error, Network, OrCode, Version, fold, warn};
+use crate::{AddResult, Attachment, Code, Error, Network, OrCode, Version, fold};
 
 /// What a pipe takes at least without being read (`PIPE_BUF` of `linux/limits.h`).
 const PIPE_BUF: usize = 4096;
 
 /// How many octets of what a plugin said, the last ones, a message repeats.
 const SAID_MAX: usize = 1000;
+
+const PREV_RESULT: &str = "prevResult";
+
+/// What a runtime adds to a configuration for a single call, apart from what the specification has
+/// a plugin declare as capabilities.
+const RUNTIME_KEYS: [&str; 3] = [
+    PREV_RESULT,
+    "cni.dev/valid-attachments",
+    "cni.dev/attachments",
+];
 
 /// A plugin that does a part of this call's work, such as the IPAM plugin.
 #[derive(Clone, Debug)]
@@ -32,7 +48,7 @@ pub struct Delegate {
 }
 
 impl Delegate {
-    pub(crate) fn find(plugin: &str, network: &Network) -> Result<Self, Error> {
+    pub(crate) fn find(plugin: &str, network: &Network, missing: Code) -> Result<Self, Error> {
         let invalid = |msg| Err(Error::new(Code::INVALID_CONFIG, msg));
         if plugin.is_empty() {
             return invalid("no plugin name provided".to_owned());
@@ -54,7 +70,7 @@ impl Delegate {
             .find(|candidate| candidate.is_file())
             .ok_or_else(|| {
                 let msg = format!("failed to find plugin {plugin:?} in path {path:?}");
-                Error::new(Code::DELEGATE, msg)
+                Error::new(missing, msg)
             })?;
         Ok(Self {
             plugin: plugin.to_owned(),
@@ -63,6 +79,36 @@ impl Delegate {
             stdin: network.shared_stdin(),
             version: network.version,
         })
+    }
+
+    /// The plugin with a configuration of the caller's, and with it what the runtime sent along
+    /// with the network's: `prevResult` only where that is of the same version.
+    pub(crate) fn configured(
+        self,
+        network: &Network,
+        mut configuration: Map<String, Value>,
+    ) -> Result<Self, Error> {
+        let version = network::version_of(&configuration)?;
+        for key in RUNTIME_KEYS {
+            let sent = fold::occurrences(network.document(), key).last();
+            if let Some(sent) = sent.filter(|_| key != PREV_RESULT || version == network.version) {
+                configuration.insert(key.to_owned(), sent.clone());
+            }
+        }
+        let stdin = serde_json::to_vec(&configuration);
+        let stdin = stdin.or_code(Code::INTERNAL, "cannot write JSON")?;
+        Ok(Self {
+            stdin: stdin.into(),
+            version,
+            ..self
+        })
+    }
+
+    /// The same for another attachment than the call's, one whose sandbox is gone.
+    #[must_use]
+    pub fn for_attachment(mut self, attachment: &Attachment) -> Self {
+        self.environment.set_attachment(attachment);
+        self
     }
 
     /// Starts the plugin's ADD, which runs while the caller goes on.
@@ -219,69 +265,6 @@ struct ErrorObject {
     #[serde(default)]
     msg: String,
     details: Option<String>,
-}
-
-/// An ADD of a delegate on its way.
-///
-/// Dropping it is giving up on the attachment: the delegate's ADD is waited for and taken back.
-#[derive(Debug)]
-pub struct RunningAdd {
-    delegate: Delegate,
-    child: Option<Child>,
-}
-
-impl RunningAdd {
-    /// Waits for the delegate's result. If it failed, its DEL has run when this returns, unless
-    /// it failed because of an earlier ADD: then all that DEL could take away is that one's.
-    ///
-    /// # Errors
-    /// The delegate's own, with its code; [`Code::DELEGATE`] for an answer that is no result.
-    pub fn finish(mut self) -> Result<AddResult, Error> {
-        let child = self
-            .child
-            .take()
-            .expect("only finish and drop take the child");
-        let answer = self.delegate.answer(Verb::Add, child);
-        answer
-            .and_then(|stdout| self.delegate.result(&stdout))
-            .map_err(|error| {
-                if is_duplicate(&error) {
-                    return error;
-                }
-                match self.delegate.del() {
-                    Ok(()) => error,
-                    Err(undo) => Error::new(error.code, format!("{error}; not undone: {undo}")),
-                }
-            })
-    }
-}
-
-impl Drop for RunningAdd {
-    fn drop(&mut self) {
-        let Some(child) = self.child.take() else {
-            return;
-        };
-        if self
-            .delegate
-            .answer(Verb::Add, child)
-            .is_err_and(|error| is_duplicate(&error))
-        {
-            return;
-        }
-        if let Err(error) = self.delegate.del() {
-            let plugin = &self.delegate.plugin;
-            warn(format_args!(
-                "cannot take back the ADD of plugin {plugin:?}: {error}"
-            ));
-        }
-    }
-}
-
-/// Whether an ADD was refused because the attachment has its addresses already. The reference's
-/// host-local has one code for everything and says it in words.
-fn is_duplicate(error: &Error) -> bool {
-    error.code == Code::ALREADY_ATTACHED
-        || error.msg.contains("duplicate allocation is not allowed")
 }
 
 #[cfg(test)]

@@ -52,6 +52,15 @@ impl Environment {
             .map(|(name, value)| (*name, value.as_os_str()))
     }
 
+    /// Another attachment in this call's place, without its sandbox.
+    pub(crate) fn set_attachment(&mut self, attachment: &Attachment) {
+        // Empty rather than absent: a child inherits what it is not given.
+        self.0.insert(NETNS, OsString::new());
+        self.0
+            .insert(CONTAINER_ID, (&attachment.container_id).into());
+        self.0.insert(IFNAME, (&attachment.ifname).into());
+    }
+
     /// What the call is about. Malformed values are reported before missing ones, and all missing
     /// ones of `required` together.
     pub(crate) fn attachment(&self, required: &[&str]) -> Result<Attachment, Error> {

@@ -24,7 +24,7 @@ mod wire;
 
 pub use call::{Add, Attachment, Call, Check, Del, Gc, Status};
 pub use cidr::Cidr;
-pub use delegate::{Delegate, RunningAdd};
+pub use delegate::{Delegate, FailedAdd, RunningAdd};
 pub use error::{Code, Error, OrCode};
 pub use network::Network;
 pub use result::{AddResult, Dns, Interface, Ip, Route};

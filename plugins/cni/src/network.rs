@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::environment::{Environment, is_identifier};
 use crate::{Code, Error, OrCode, Version, fold};
@@ -110,6 +110,15 @@ pub(crate) fn version_for_error(stdin: &[u8]) -> Version {
     document(stdin)
         .and_then(|document| version(&document, &Version::ALL))
         .unwrap_or(Version::NEWEST)
+}
+
+/// The version of a configuration that a plugin makes for its delegate.
+pub(crate) fn version_of(configuration: &Map<String, Value>) -> Result<Version, Error> {
+    // Only the one key is of interest, whatever its case.
+    let key = |(key, _): &(&String, &Value)| key.eq_ignore_ascii_case("cniVersion");
+    let keys = configuration.iter().filter(key);
+    let document = keys.map(|(key, value)| (key.clone(), value.clone()));
+    version(&Value::Object(document.collect()), &Version::ALL)
 }
 
 const WISH: &str = "error unmarshall network config";

@@ -2,6 +2,7 @@
 //! Delegates are shell scripts here. Each of them writes its verb and its stdin down first, in
 //! files beside the one that `CNI_ARGS` names.
 
+mod configured;
 mod lookup;
 
 use std::fs::{self, File};
@@ -109,7 +110,7 @@ impl Caller {
     }
 
     fn delegate(&self, plugin: &str) -> Delegate {
-        Delegate::find(plugin, &self.network).unwrap()
+        Delegate::find(plugin, &self.network, Code::DELEGATE).unwrap()
     }
 
     fn calls(&self) -> Vec<String> {

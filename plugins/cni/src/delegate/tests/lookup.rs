@@ -4,7 +4,7 @@ use super::*;
 fn find(path: &str, plugin: &str) -> Result<PathBuf, Error> {
     let environment = [(PATH, path)].into_iter().collect();
     let network = Network::of_call(br#"{"name":"net"}"#, &Version::ALL, environment).unwrap();
-    Delegate::find(plugin, &network).map(|delegate| delegate.executable)
+    Delegate::find(plugin, &network, Code::DELEGATE).map(|delegate| delegate.executable)
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_plugin_does_not_call_itself_without_end() {
     let network = Network::parse(br#"{"name":"net","TYPE":"bridge"}"#).unwrap();
     let msg = r#"plugin "bridge" can't be its own delegate"#;
     assert_eq!(
-        Delegate::find("bridge", &network).unwrap_err(),
+        Delegate::find("bridge", &network, Code::DELEGATE).unwrap_err(),
         Error::new(Code::INVALID_CONFIG, msg)
     );
 }

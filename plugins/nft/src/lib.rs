@@ -3,8 +3,9 @@
 //!
 //! [`Nft`] is the connection, [`Batch`] the change, [`Rule`] and its kin what a change is made of.
 //! On them stands what Podwire keeps in the kernel: [`masquerade`], the source-MAC check
-//! ([`spoof`]) and what guards the [`overlay`]; and [`reference`](mod@reference), which removes
-//! what the Go plugins left. A [`Monitor`] tells when others change any of it.
+//! ([`spoof`]), what guards the [`overlay`], and what lets its packets [`forward`]; and what removes
+//! that which the Go plugins ([`reference`](mod@reference)) and [`flannel`] left. A [`Monitor`] tells
+//! when others change any of it.
 //!
 //! Deleting anything makes the closing of the connection wait for a grace period of the kernel
 //! (8 to 16 ms). So what is made for a network stays until no attachment uses it.
@@ -14,6 +15,9 @@ mod comment;
 mod element;
 mod error;
 mod expr;
+pub mod flannel;
+pub mod forward;
+mod iptables;
 pub mod masquerade;
 mod monitor;
 mod object;

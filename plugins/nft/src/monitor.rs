@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Word of changes to Podwire's tables, so that what others removed can be made again.
+//! Word of changes to what Podwire has in the ruleset, so that what others removed can be made again.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -8,7 +8,8 @@ use nix::errno::Errno;
 use nix::libc::MSG_DONTWAIT;
 
 use crate::error::Error;
-use crate::uapi::{SUBSYSTEM, verb};
+use crate::iptables::{FILTER, FORWARD};
+use crate::uapi::{SUBSYSTEM, attribute as nfta, verb};
 use crate::wire::{self, Answer, Content};
 
 /// `NFNLGRP_NFTABLES`: every change, each transaction closed by an `NFT_MSG_NEWGEN`.
@@ -46,8 +47,9 @@ impl Monitor {
     }
 
     /// Takes all that has been said, without waiting: whether anybody, this process included,
-    /// changed a table whose name begins with `podwire`. Also `true` if more was said than the
-    /// socket holds, as anything may have changed then.
+    /// changed a table whose name begins with `podwire`, or the chain in which packets are let
+    /// through ([`forward`](crate::forward)). Also `true` if more was said than the socket holds, as
+    /// anything may have changed then.
     pub fn drain(&mut self) -> Result<bool, Error> {
         let mut changed = false;
         loop {
@@ -68,15 +70,33 @@ impl AsFd for Monitor {
     }
 }
 
-/// Whether a word is about one of our tables or something in it: of all kinds of objects the first
-/// attribute names the table.
+/// Whether a word is about one of our tables or something in it, or about a chain of others that has
+/// rules of ours: of all kinds of objects the first attribute names the table.
 fn is_ours(word: &Answer<'_>) -> bool {
     const TABLE: u16 = 1;
     let generation = SUBSYSTEM << 8 | verb::NEW_GENERATION;
     match word.content() {
         Content::Object(attributes) if word.kind() != generation => {
-            wire::find(attributes, TABLE).is_some_and(|name| wire::string(name).starts_with(OURS))
+            let name = wire::find(attributes, TABLE).map(wire::string);
+            name.is_some_and(|name| {
+                name.starts_with(OURS)
+                    || (name == FILTER[0].name && is_about(word.kind(), attributes, FORWARD))
+            })
         }
         Content::Object(_) | Content::End(_) => false,
     }
+}
+
+/// Whether a word is about a chain of this name, or a rule in one.
+fn is_about(kind: u16, attributes: &[u8], chain: &str) -> bool {
+    const KINDS: [(u16, u16); 4] = [
+        (verb::NEW_CHAIN, nfta::CHAIN_NAME),
+        (verb::DELETE_CHAIN, nfta::CHAIN_NAME),
+        (verb::NEW_RULE, nfta::RULE_CHAIN),
+        (verb::DELETE_RULE, nfta::RULE_CHAIN),
+    ];
+    let attribute = KINDS.iter().find(|(verb, _)| SUBSYSTEM << 8 | verb == kind);
+    attribute.is_some_and(|(_, name)| {
+        wire::find(attributes, *name).is_some_and(|name| wire::string(name) == chain)
+    })
 }

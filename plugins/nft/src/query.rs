@@ -32,6 +32,20 @@ impl Nft {
             .is_some())
     }
 
+    /// What becomes of packets on which no rule of a base chain decides, if there is that chain.
+    pub fn policy(&mut self, table: Table<'_>, name: &str) -> Result<Option<Verdict>, Error> {
+        let wish = format!("look up chain {name} of {table}");
+        let body = |w: &mut Writer| {
+            w.text(nfta::CHAIN_TABLE, table.name);
+            w.text(nfta::CHAIN_NAME, name);
+        };
+        let found = self.get(&question(verb::GET_CHAIN, table, &wish), body)?;
+        let policy = found.and_then(|chain| {
+            wire::number(wire::find(&chain, nfta::CHAIN_POLICY)?).map(u32::cast_signed)
+        });
+        Ok(policy.and_then(Verdict::of_code))
+    }
+
     /// `list set`, `list map`: whether it is there.
     pub fn has_set(&mut self, table: Table<'_>, name: &str) -> Result<bool, Error> {
         let wish = format!("look up set {name} of {table}");

@@ -5,20 +5,9 @@
 //! traces away. Their shared parts (tables, base chains) stay, since other attachments may use
 //! them. Rules of iptables-legacy are not in nf_tables and are not seen here.
 
+use crate::iptables::{NAT, POSTROUTING, unlink};
 use crate::{Batch, Error, Family, Nft, Table, comment};
 
-/// `ipMasqBackend: iptables`, by iptables-nft; and the chain that calls the attachment's.
-const IPTABLES: [Table<'static>; 2] = [
-    Table {
-        family: Family::Ipv4,
-        name: "nat",
-    },
-    Table {
-        family: Family::Ipv6,
-        name: "nat",
-    },
-];
-const POSTROUTING: &str = "POSTROUTING";
 /// `ipMasqBackend: nftables`
 const MASQUERADE: Table<'static> = Table {
     family: Family::Inet,
@@ -31,8 +20,6 @@ const BRIDGE: Table<'static> = Table {
     name: "nat",
 };
 const PREROUTING: &str = "PREROUTING";
-/// `NFT_NAME_MAXLEN` without the NUL.
-const LONGEST_NAME: usize = 255;
 
 /// Removes what the Go plugins made for this attachment; nothing there costs four look-ups. Two
 /// attachments of one container to one network share the iptables chain: it goes with the first.
@@ -48,7 +35,8 @@ pub fn remove(nft: &mut Nft, network: &str, container_id: &str, ifname: &str) ->
     let comment = masquerade_comment(network, container_id, ifname);
     nft.transact(|nft| {
         let mut batch = Batch::new();
-        for table in IPTABLES {
+        // `ipMasqBackend: iptables`
+        for table in NAT {
             unlink(nft, &mut batch, table, POSTROUTING, &[&chain])?;
         }
         unlink(nft, &mut batch, BRIDGE, PREROUTING, &[&port, &port_mac])?;
@@ -68,33 +56,4 @@ pub fn remove(nft: &mut Nft, network: &str, container_id: &str, ifname: &str) ->
 fn masquerade_comment(network: &str, container_id: &str, ifname: &str) -> String {
     let instance = comment::hash(16, &format!("{ifname}:{container_id}"));
     format!("{}-{instance}", comment::hash(16, network))
-}
-
-/// Adds the deletion of chains that exist only with the first of them, each called by the one
-/// before it, and of the rules by which `base` calls the first. A name that is too long for the
-/// kernel is none that it has.
-fn unlink(
-    nft: &mut Nft,
-    batch: &mut Batch,
-    table: Table<'_>,
-    base: &str,
-    chains: &[&str],
-) -> Result<(), Error> {
-    let Some(first) = chains.first() else {
-        return Ok(());
-    };
-    if first.len() > LONGEST_NAME || !nft.has_chain(table, first)? {
-        return Ok(());
-    }
-    for rule in nft.rules(table, Some(base))? {
-        if rule.target().as_deref() == Some(first) {
-            batch.delete_rule(table, base, rule.handle);
-        }
-    }
-    for chain in chains {
-        if chain.len() <= LONGEST_NAME && nft.has_chain(table, chain)? {
-            batch.delete_chain(table, chain);
-        }
-    }
-    Ok(())
 }

@@ -91,8 +91,14 @@ impl Rule {
     /// The expressions are those that nft(8) makes, so that a ruleset that it saved and restored
     /// is the same: of a prefix that ends with a byte, only the prefix's bytes are loaded.
     pub fn within(self, end: End, network: IpNetwork) -> Rule {
+        self.protocol(Protocol::of(network.ip()))
+            .prefix(end, network)
+    }
+
+    /// The same for a table of the network's protocol alone.
+    pub(crate) fn prefix(self, end: End, network: IpNetwork) -> Rule {
         let protocol = Protocol::of(network.ip());
-        let rule = self.protocol(protocol);
+        let rule = self;
         let prefix = usize::from(network.prefix());
         let wished = octets(network.network());
         if prefix == 0 {

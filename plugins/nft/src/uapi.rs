@@ -31,6 +31,7 @@ pub(crate) mod attribute {
     pub(crate) const CHAIN_TABLE: u16 = 1;
     pub(crate) const CHAIN_NAME: u16 = 3;
     pub(crate) const CHAIN_HOOK: u16 = 4;
+    pub(crate) const CHAIN_POLICY: u16 = 5;
     pub(crate) const CHAIN_TYPE: u16 = 7;
     pub(crate) const HOOK_NUMBER: u16 = 1;
     pub(crate) const HOOK_PRIORITY: u16 = 2;

@@ -34,18 +34,25 @@ impl Verdict {
         });
     }
 
+    /// A verdict that leads to no chain.
+    pub(crate) fn of_code(code: i32) -> Option<Verdict> {
+        match code {
+            ACCEPT => Some(Verdict::Accept),
+            DROP => Some(Verdict::Drop),
+            RETURN => Some(Verdict::Return),
+            _ => None,
+        }
+    }
+
     /// From the attribute that holds `NFTA_DATA_VERDICT`; `None` for a verdict not listed here.
     pub(crate) fn read(data: &[u8]) -> Option<Verdict> {
         let verdict = wire::find(data, DATA_VERDICT)?;
         let code = wire::number(wire::find(verdict, VERDICT_CODE)?)?.cast_signed();
         let chain = || wire::find(verdict, VERDICT_CHAIN).map(wire::string);
         match code {
-            ACCEPT => Some(Verdict::Accept),
-            DROP => Some(Verdict::Drop),
-            RETURN => Some(Verdict::Return),
             JUMP => chain().map(Verdict::Jump),
             GOTO => chain().map(Verdict::Goto),
-            _ => None,
+            code => Verdict::of_code(code),
         }
     }
 }

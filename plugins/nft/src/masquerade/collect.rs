@@ -58,7 +58,7 @@ fn remove_pods(nft: &mut Nft, stale: impl Fn(&str) -> bool) -> Result<(), Error>
 }
 
 /// Removes all rules that carry a label, and what stands empty then.
-fn remove_rules(nft: &mut Nft, label: &str) -> Result<(), Error> {
+pub(super) fn remove_rules(nft: &mut Nft, label: &str) -> Result<(), Error> {
     nft.transact(|nft| {
         let seen = Seen::read(nft, &[])?;
         let mut batch = Batch::new();

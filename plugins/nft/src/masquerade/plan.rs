@@ -55,14 +55,7 @@ impl<'a> Seen<'a> {
         let label = comment::label(wish.network);
         let chain = ruleset::chain_of(&label);
         let mut lacks = Vec::from_iter(self.lacks_base().then_some(Lack::Base));
-        let reserved = self.chain(RESERVE).next().is_some();
-        let policy = ruleset::policy(wish.exempt, reserved);
-        if !self.begins_with(&chain, &policy) || self.chain(&chain).count() != policy.len() {
-            lacks.push(Lack::Policy {
-                chain: chain.clone(),
-                rules: policy,
-            });
-        }
+        lacks.extend(self.lacks_policy(&chain, wish.exempt));
         let comment = format!("{label} {}", wish.owner);
         for address in wish.addresses {
             if let Some(lack) = self.lacks_exemption(&label, *address) {
@@ -76,6 +69,60 @@ impl<'a> Seen<'a> {
             lacks.extend(self.lacks_of_pod(address, pod, single));
         }
         lacks
+    }
+
+    /// The rules of a network's chain.
+    fn lacks_policy(&self, chain: &str, exempt: &[IpNetwork]) -> Option<Lack> {
+        let reserved = self.chain(RESERVE).next().is_some();
+        let rules = ruleset::policy(exempt, reserved);
+        let right = self.begins_with(chain, &rules) && self.chain(chain).count() == rules.len();
+        (!right).then(|| Lack::Policy {
+            chain: chain.to_owned(),
+            rules,
+        })
+    }
+
+    /// What the owner of whole subnets lacks. A rule of another network's for the same packets stands
+    /// before theirs or is none of theirs: it stays in force.
+    pub(super) fn lacks_of_subnets(
+        &self,
+        owner: &str,
+        subnets: &[IpNetwork],
+        exempt: &[IpNetwork],
+    ) -> Vec<Lack> {
+        let label = ruleset::subnets_label(owner);
+        let mut lacks = Vec::from_iter(self.lacks_base().then_some(Lack::Base));
+        lacks.extend(self.lacks_policy(&ruleset::chain_of(&label), exempt));
+        for subnet in subnets.iter().map(|subnet| subnet_of(*subnet)) {
+            lacks.extend(self.lacks_exemption(&label, subnet));
+            if !self.has_subnet(|whose, rule| whose == label && rule == subnet) {
+                let label = label.clone();
+                lacks.push(Lack::Subnet { label, subnet });
+            }
+        }
+        lacks
+    }
+
+    /// The owner's rules about subnets that are not among these, with their chains.
+    pub(super) fn no_longer_subnets(
+        &self,
+        owner: &str,
+        subnets: &[IpNetwork],
+    ) -> Vec<(&'static str, u64)> {
+        let label = ruleset::subnets_label(owner);
+        let keep: Vec<IpNetwork> = subnets.iter().map(|subnet| subnet_of(*subnet)).collect();
+        let stale = |rule: &&Installed| {
+            ruleset::claim(rule).is_some_and(|(whose, of)| whose == label && !keep.contains(&of))
+        };
+        let of_chain = |chain| {
+            self.chain(chain)
+                .filter(stale)
+                .map(move |it| (chain, it.handle))
+        };
+        [POSTROUTING, EXEMPT]
+            .into_iter()
+            .flat_map(of_chain)
+            .collect()
     }
 
     /// Whether a subnet's rule serves the address, or will: it is lacking, and not in conflict with
@@ -115,7 +162,9 @@ impl<'a> Seen<'a> {
                 push_new(&mut lacks, lack);
             }
             let host = IpNetwork::from(address.ip());
-            let covered = self.has_subnet(|_, subnet| covers(subnet, host));
+            // The node's agent serves whoever has no network that does.
+            let covered = self
+                .has_subnet(|whose, subnet| !ruleset::is_of_subnets(whose) && covers(subnet, host));
             let pod = ruleset::pod(address.ip(), Verdict::Accept, &comment);
             lacks.extend(self.lacks_of_pod(address, pod, covered));
         }

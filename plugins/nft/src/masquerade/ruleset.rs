@@ -23,6 +23,8 @@ pub(super) const EXEMPT: &str = "exempt";
 pub(super) const CHAINS: [(&str, Option<Hook>); 2] =
     [(POSTROUTING, Some(Hook::SOURCE_NAT)), (EXEMPT, None)];
 pub(super) const NETWORK_CHAIN: &str = "masq-";
+/// What the label of whole subnets ends with.
+const SUBNETS: &str = "/subnets";
 /// What keeps masqueraded flows off a port, see [`super::reserve`].
 pub(super) const RESERVE: &str = "reserve";
 
@@ -135,6 +137,17 @@ pub(super) fn exemption(label: &str, destination: IpNetwork) -> Rule {
 /// The label of what one owner shares with all networks; no network's name has a colon.
 pub(super) fn shared_label(owner: &str) -> String {
     format!("shared:{}", comment::label(owner))
+}
+
+/// The label of whole subnets that one owner has masqueraded; no network's name has a slash, and
+/// unlike a colon nft(8) reads it in a chain's name.
+pub(super) fn subnets_label(owner: &str) -> String {
+    format!("{}{SUBNETS}", comment::label(owner))
+}
+
+/// Whether a label is one of those.
+pub(super) fn is_of_subnets(label: &str) -> bool {
+    label.ends_with(SUBNETS)
 }
 
 /// What sends one pod's packets somewhere.

@@ -2,6 +2,8 @@
 //! The crate against the kernel's nf_tables. Each test runs in network namespaces of its own.
 
 #[cfg(test)]
+mod flannel;
+#[cfg(test)]
 mod lab;
 #[cfg(test)]
 mod masquerade;
@@ -21,3 +23,5 @@ mod ruleset;
 mod shared_subnets;
 #[cfg(test)]
 mod spoof;
+#[cfg(test)]
+mod subnets;

@@ -4,7 +4,7 @@
 use std::os::fd::AsFd;
 use std::process::Command;
 
-use nft::{Batch, Monitor, Table, masquerade};
+use nft::{Batch, Family, Monitor, Rule, Table, Verdict, masquerade};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::lab::{INET, isolated, networks};
@@ -54,4 +54,37 @@ fn a_monitor_that_missed_something_says_that_all_may_have_changed() {
     }
     assert!(monitor.drain().unwrap());
     assert!(!monitor.drain().unwrap());
+}
+
+/// What lets the overlay's packets through stands in a chain that is not ours.
+#[test]
+fn of_others_tables_only_the_chain_that_forwards_is_told_of() {
+    let mut nft = isolated();
+    let mut monitor = Monitor::open().unwrap();
+    let table = Table {
+        family: Family::Ipv4,
+        name: "filter",
+    };
+    let rule = Rule::new().verdict(&Verdict::Accept);
+    for (chain, told) in [("KUBE-FORWARD", false), ("INPUT", false), ("FORWARD", true)] {
+        let steps: [&dyn Fn(&mut Batch); 4] = [
+            &|batch| batch.add_chain(table, chain, None),
+            &|batch| batch.append_rule(table, chain, &rule),
+            &|batch| batch.flush_chain(table, chain),
+            &|batch| batch.delete_chain(table, chain),
+        ];
+        let mut batch = Batch::new();
+        batch.add_table(table);
+        nft.commit(&batch).unwrap();
+        monitor.drain().unwrap();
+        for step in steps {
+            let mut batch = Batch::new();
+            step(&mut batch);
+            nft.commit(&batch).unwrap();
+            assert_eq!(monitor.drain().unwrap(), told, "{chain}");
+        }
+        let mut batch = Batch::new();
+        batch.delete_table(table);
+        nft.commit(&batch).unwrap();
+    }
 }

@@ -142,6 +142,9 @@ impl<S: Source> Agent<S> {
         // What keeps the overlay from being made may be any link: one with its device's port.
         let thwarted = (!self.standing.converged()).then_some(Scope::Everything);
         let now = Instant::now();
+        if disturbed == Some(Scope::Everything) && self.source.depends_on_host() {
+            self.agenda.read_soon(now);
+        }
         if let Some(scope) = disturbed.max(thwarted) {
             let cause = Cause::Host;
             self.agenda.look_soon(now, Look { scope, cause });
@@ -152,8 +155,11 @@ impl<S: Source> Agent<S> {
     /// Reads the list, and believes it or not.
     async fn read(&mut self) {
         let begun = Instant::now();
-        let answer = self.source.read().await.map_err(Unusable::from);
-        let answer = answer.and_then(|list| self.overlay.consider(list));
+        let answer = match self.source.read().await {
+            Ok(None) => return,
+            Ok(Some(list)) => self.overlay.consider(list),
+            Err(error) => Err(error.into()),
+        };
         let now = Instant::now();
         let doubt = self.doubt(&answer);
         match self.belief.weigh(now, doubt) {
@@ -262,7 +268,10 @@ impl<S: Source> Agent<S> {
     }
 
     fn publish(&mut self) {
-        let last_error = self.journal.last_error();
+        self.source.hear(&self.standing);
+        let errors = self.journal.last_error().into_iter();
+        let errors: Vec<_> = errors.chain(self.source.trouble()).collect();
+        let last_error = (!errors.is_empty()).then(|| errors.join("; "));
         self.publication
             .publish(&self.overlay, &self.standing, last_error);
     }

@@ -14,12 +14,15 @@ pub(crate) struct Believed {
     pub(crate) settings: Settings,
     pub(crate) cluster: Cluster,
     pub(crate) complaints: Vec<Complaint>,
+    /// Whether there may be more peers than these.
+    pub(crate) partial: bool,
 }
 
 impl Believed {
     /// Whether the kernel should hold the same by another list.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
-        (&self.cluster, &self.settings) == (&other.cluster, &other.settings)
+        (&self.cluster, &self.settings, self.partial)
+            == (&other.cluster, &other.settings, other.partial)
     }
 
     /// This node's pod CIDRs, IPv4 first.

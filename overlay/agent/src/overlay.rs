@@ -98,12 +98,14 @@ impl NodeOverlay {
             settings.network.clone_from(&list.network);
         }
         let name = self.name_in(&list.nodes)?;
+        let partial = list.partial;
         let last = self.believed.as_ref().map(|believed| &believed.cluster);
         let (cluster, complaints) = Cluster::of_list(&name, list, &settings, last)?;
         Ok(Believed {
             settings,
             cluster,
             complaints,
+            partial,
         })
     }
 
@@ -136,8 +138,10 @@ impl NodeOverlay {
     /// Believes a list from now on, and programs what it changes of the one before. The cost does
     /// not grow with what it leaves as it was.
     pub(crate) fn follow(&mut self, list: Believed) -> Outcome {
+        let partial = list.partial;
         let before = self.believed.replace(list);
-        if self.outrivalled {
+        let was_partial = before.as_ref().is_some_and(|before| before.partial);
+        if self.outrivalled || partial || was_partial {
             return self.look(Scope::Everything);
         }
         let (Some(before), Some(after), Some(surroundings)) =
@@ -176,7 +180,7 @@ impl NodeOverlay {
         // The guard comes first: no stranger's packet finds the device without it. Another
         // program that has the port it would cut off.
         if !self.outrivalled {
-            outcome.note_rules(mend(&mut guard, &believed.cluster, &surroundings));
+            outcome.note_rules(mend(&mut guard, believed, &surroundings));
         }
         if scope == Scope::Guard {
             // Another underlay is still to be told of, and then to be looked at.
@@ -184,13 +188,17 @@ impl NodeOverlay {
                 before.bridges = now.bridges;
             }
         } else {
-            let report = dataplane.reconcile(&believed.cluster);
+            let report = if believed.partial {
+                dataplane.complete(&believed.cluster)
+            } else {
+                dataplane.reconcile(&believed.cluster)
+            };
             let was_outrivalled = self.outrivalled;
             self.outrivalled = is_outrivalled(&report);
             if self.outrivalled {
                 outcome.note_rules(guard.remove().map(|()| Vec::new()).map_err(text));
             } else if was_outrivalled {
-                outcome.note_rules(mend(&mut guard, &believed.cluster, &surroundings));
+                outcome.note_rules(mend(&mut guard, believed, &surroundings));
             }
             self.surroundings = surroundings.ok();
             self.note_devices(&report);
@@ -246,10 +254,22 @@ fn is_outrivalled(report: &Report) -> bool {
 /// Makes the ruleset right, and says what was missing in it.
 fn mend(
     guard: &mut Guard<'_>,
-    cluster: &Cluster,
+    Believed {
+        cluster, partial, ..
+    }: &Believed,
     surroundings: &Result<Surroundings, Error>,
 ) -> Result<Vec<String>, String> {
     let bridges = &surroundings.as_ref().map_err(text)?.bridges;
+    // Rules that only lack peers keep those that the list has not.
+    if *partial {
+        if guard.holds(cluster, bridges).map_err(text)? {
+            return Ok(Vec::new());
+        }
+        guard.complete(cluster, bridges).map_err(text)?;
+        if guard.holds(cluster, bridges).map_err(text)? {
+            return Ok(vec!["peers of the guard".to_owned()]);
+        }
+    }
     let missing = guard.missing(cluster, bridges).map_err(text)?;
     if !missing.is_empty() {
         guard.ensure(cluster, bridges).map_err(text)?;

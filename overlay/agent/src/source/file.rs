@@ -122,7 +122,7 @@ impl Source for NodesFile {
         }
     }
 
-    async fn read(&mut self) -> Result<NodeList, SourceError> {
+    async fn read(&mut self) -> Result<Option<NodeList>, SourceError> {
         self.watch();
         // What happens from now on is news.
         self.watches.forget();
@@ -130,7 +130,9 @@ impl Source for NodesFile {
         let path = self.path.clone();
         match content {
             Ok(content) => {
-                NodeList::parse(&content).map_err(|error| SourceError::Malformed { path, error })
+                let list = NodeList::parse(&content);
+                list.map(Some)
+                    .map_err(|error| SourceError::Malformed { path, error })
             }
             Err(error) => Err(SourceError::Unreadable { path, error }),
         }

@@ -59,7 +59,8 @@ impl Watched {
     fn read(&mut self) -> Result<Vec<String>, String> {
         let list = self.runtime.block_on(self.source.read());
         let list = list.map_err(|error| error.to_string())?;
-        Ok(list.nodes.into_iter().map(|node| node.name).collect())
+        let nodes = list.expect("a file always says something").nodes;
+        Ok(nodes.into_iter().map(|node| node.name).collect())
     }
 
     /// Waits for a change until the list is that of one node.

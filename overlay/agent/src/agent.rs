@@ -269,8 +269,11 @@ impl<S: Source> Agent<S> {
 
     fn publish(&mut self) {
         self.source.hear(&self.standing);
+        self.publication.remembers(self.source.remembered());
         let errors = self.journal.last_error().into_iter();
-        let errors: Vec<_> = errors.chain(self.source.trouble()).collect();
+        let errors: Vec<_> = errors
+            .chain(self.source.troubles().iter().cloned())
+            .collect();
         let last_error = (!errors.is_empty()).then(|| errors.join("; "));
         self.publication
             .publish(&self.overlay, &self.standing, last_error);

@@ -52,6 +52,9 @@ pub(crate) fn cleanup(options: &Cleanup) -> Result<ExitCode, Error> {
         // The state stays: it says what is to be removed at the next try.
         return Ok(ExitCode::FAILURE);
     }
+    if let Some(remembered) = state.and_then(|state| state.remembered) {
+        remove(&remembered.cache_file)?;
+    }
     remove(&path)?;
     for file in PLUGINS {
         remove(Path::new(file))?;

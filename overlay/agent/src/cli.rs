@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The command line.
 
+mod cluster;
+
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use dataplane::Origin;
 use ipnetwork::IpNetwork;
 use topology::{Settings, Vni};
+
+pub(crate) use cluster::{Cluster, From};
 
 /// Keeps this node's part of the VXLAN overlay between pods equal to a list of nodes.
 #[derive(Debug, Parser)]
@@ -21,7 +25,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Programs the overlay and repairs it until SIGTERM; the overlay stays then.
-    Run(Run),
+    Run(Box<Run>),
     /// Says how the overlay is; exit status 0 when pods can use it.
     Status(Status),
     /// Removes the overlay from this node.
@@ -40,11 +44,12 @@ pub(crate) struct StateOption {
 
 #[derive(Args, Debug)]
 pub(crate) struct Run {
-    /// The file that lists the nodes; it is watched
-    #[arg(long, value_name = "FILE")]
-    pub(crate) nodes: PathBuf,
-    /// This node's name in the list [default: that of the entry with an address of this node,
-    /// else the host name]
+    #[command(flatten)]
+    pub(crate) source: From,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// This node's name in the list [default: with --kubernetes $NODE_NAME, else that of the entry
+    /// with an address of this node; else the host name]
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
     #[command(flatten)]
@@ -74,11 +79,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE", requires = "conflist")]
     pub(crate) conflist_template: Option<PathBuf>,
     /// Look at everything at least this often, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds())]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds(1))]
     pub(crate) audit_interval: u64,
     /// Believe a list without any peer, where there were some, when it says the same after so
     /// many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds())]
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds(1))]
     pub(crate) confirm_after: u64,
     /// How to write the log, which goes to stderr
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
@@ -162,8 +167,8 @@ pub(crate) fn origin(takes_over: bool) -> Origin {
 }
 
 /// A time of up to a day.
-fn seconds() -> RangedU64ValueParser {
-    RangedU64ValueParser::new().range(1..=86_400)
+fn seconds(least: u64) -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(least..=86_400)
 }
 
 /// A network as a configuration writes it.
@@ -183,7 +188,7 @@ mod tests {
         match Cli::try_parse_from(words) {
             Ok(Cli {
                 command: Command::Run(run),
-            }) => Ok(run),
+            }) => Ok(*run),
             Ok(_) => unreachable!("the words say run"),
             Err(error) => Err(error.to_string()),
         }
@@ -197,6 +202,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_settings() {
         let run = parse("--nodes /etc/podwire/nodes.json").unwrap();
+        assert!(!run.source.kubernetes);
         assert_eq!(run.settings(), Settings::default());
         assert_eq!(run.overlay.origin(), Origin::Own);
         assert_eq!(run.state.state, PathBuf::from(STATE));
@@ -229,6 +235,10 @@ mod tests {
             ("--nodes n --confirm-after 18446744073709551615", "86400"),
             ("--nodes n --conflist-template t", "--conflist"),
             ("--nodes n --log-level loud", "loud"),
+            ("--nodes n --kubernetes", "--kubernetes"),
+            ("--nodes n --kubeconfig k", "--kubeconfig"),
+            ("--nodes n --remove-taint k", "--remove-taint"),
+            ("--kubernetes --start-jitter 86401", "86400"),
         ] {
             let error = parse(words).unwrap_err();
             assert!(error.contains(expected), "{words}: {error}");

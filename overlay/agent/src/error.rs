@@ -29,6 +29,12 @@ pub(crate) enum Error {
     #[error("cannot remove {}: {error}", path.display())]
     Remove { path: PathBuf, error: io::Error },
     #[error(transparent)]
+    Cluster(#[from] kubernetes::Error),
+    #[error(
+        "no network is given for the pods of all nodes, which Node objects do not tell: give --network"
+    )]
+    NoNetwork,
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 

@@ -41,7 +41,7 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run(options) => run::run(options),
+        Command::Run(options) => run::run(*options),
         Command::Status(options) => status::status(&options),
         Command::Cleanup(options) => cleanup::cleanup(&options),
     };

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use topology::State;
+use topology::{Remembered, State};
 
 use crate::cli;
 use crate::conflist::{Conflist, Facts};
@@ -23,6 +23,7 @@ pub(crate) struct Publication {
     /// Why the runtime does not have it.
     conflist_error: Option<String>,
     nodes_file: Option<PathBuf>,
+    remembered: Option<Remembered>,
     ready: bool,
     troubles: Troubles,
 }
@@ -38,6 +39,7 @@ impl Publication {
             conflist,
             conflist_error: None,
             nodes_file,
+            remembered: None,
             ready: false,
             troubles: Troubles::grave("the agent's files"),
         }
@@ -46,6 +48,11 @@ impl Publication {
     /// What the state file says.
     pub(crate) fn last(&self) -> Option<&State> {
         self.state.last()
+    }
+
+    /// Where the list is remembered, from now on.
+    pub(crate) fn remembers(&mut self, remembered: Option<Remembered>) {
+        self.remembered = remembered;
     }
 
     /// Publishes how it stands, where that differs from what was published.
@@ -103,6 +110,7 @@ impl Publication {
         let common = State {
             last_error,
             nodes_file: self.nodes_file.clone(),
+            remembered: self.remembered.clone(),
             ..before
         };
         let Some(believed) = overlay.believed() else {
@@ -163,6 +171,7 @@ fn nothing(wishes: &Wishes) -> State {
         settings: wishes.settings.clone(),
         takes_over: wishes.takes_over(),
         nodes_file: None,
+        remembered: None,
         pod_cidrs: Vec::new(),
         converged: false,
         since: 0,

@@ -2,15 +2,17 @@
 //! Who says which nodes there are.
 
 mod file;
+mod kubernetes;
 mod trail;
 
 use std::path::PathBuf;
 
-use topology::{NodeList, ParseError};
+use topology::{NodeList, ParseError, Remembered};
 
 use crate::standing::Standing;
 
 pub(crate) use file::NodesFile;
+pub(crate) use kubernetes::{ClusterNodes, Host};
 
 /// Where the list of nodes comes from.
 ///
@@ -27,6 +29,11 @@ pub(crate) trait Source {
     /// The file that it comes from, if that is one that others can read as well.
     fn file(&self) -> Option<PathBuf>;
 
+    /// Where it remembers the list for others to see, if it comes from no file.
+    fn remembered(&self) -> Option<Remembered> {
+        None
+    }
+
     /// Whether what it says of this node depends on the host's links and addresses, so that it is
     /// to be read again when those change.
     fn depends_on_host(&self) -> bool {
@@ -36,9 +43,9 @@ pub(crate) trait Source {
     /// Hears how it stands with the overlay, and tells others who want to know.
     fn hear(&mut self, _standing: &Standing) {}
 
-    /// Why the list may be older than it should be, a sentence.
-    fn trouble(&self) -> Option<String> {
-        None
+    /// What is wrong with it, although there is a list: a sentence each.
+    fn troubles(&self) -> &[String] {
+        &[]
     }
 }
 
@@ -52,4 +59,6 @@ pub(crate) enum SourceError {
     },
     #[error("{}: {error}", path.display())]
     Malformed { path: PathBuf, error: ParseError },
+    #[error(transparent)]
+    Cluster(#[from] kubernetes::NotYet),
 }

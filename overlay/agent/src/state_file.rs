@@ -87,6 +87,7 @@ mod tests {
             settings: topology::Settings::default(),
             takes_over: false,
             nodes_file: None,
+            remembered: None,
             pod_cidrs: Vec::new(),
             converged,
             since: 0,

@@ -79,6 +79,7 @@ impl Status {
             "network": texts(&state.settings.network),
             "podCIDRs": texts(&state.pod_cidrs),
             "nodesFile": state.nodes_file,
+            "cacheFile": state.remembered.as_ref().map(|it| &it.cache_file),
             "peersWished": live.wished.unwrap_or(state.peers_wished),
             "peersProgrammed": live.programmed.unwrap_or(state.peers_programmed),
             "differs": live.differs,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 
-use crate::{Settings, cidr};
+use crate::{Node, Settings, cidr};
 
 /// The version of the file that this code writes and reads. It rises when a reader of the earlier
 /// one would be misled; a new key alone, which it ignores, is no reason.
@@ -30,6 +30,9 @@ pub struct State {
     /// The file with the list of nodes, when it comes from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes_file: Option<PathBuf>,
+    /// Where the list of nodes is remembered, when it does not come from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<Remembered>,
     /// The networks of this node's pods.
     #[serde(
         rename = "podCIDRs",
@@ -54,6 +57,16 @@ pub struct State {
     pub written: u64,
     /// The boot in which it was written: /proc/sys/kernel/random/boot_id.
     pub boot_id: String,
+}
+
+/// A list of nodes that comes from a cluster, for others to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remembered {
+    /// The file with the other nodes.
+    pub cache_file: PathBuf,
+    /// This node's entry.
+    pub own: Node,
 }
 
 /// What every version of the file has.
@@ -169,6 +182,7 @@ mod tests {
             },
             takes_over: false,
             nodes_file: Some("/etc/podwire/nodes.json".into()),
+            remembered: None,
             pod_cidrs: vec![
                 "10.200.0.0/24".parse().unwrap(),
                 "fd00::/64".parse().unwrap(),
@@ -192,7 +206,16 @@ mod tests {
             last_error: Some("refused".to_owned()),
             ..state()
         };
-        for state in [good, bad] {
+        let own = r#"{"name": "a", "underlay": "192.0.2.1", "podCIDRs": "10.200.0.0/24"}"#;
+        let of_cluster = State {
+            nodes_file: None,
+            remembered: Some(Remembered {
+                cache_file: "/var/lib/podwire/nodes.json".into(),
+                own: serde_json::from_str(own).unwrap(),
+            }),
+            ..state()
+        };
+        for state in [good, bad, of_cluster] {
             let json = state.to_json();
             assert_eq!(State::parse(json.as_bytes()).unwrap(), state);
             assert!(

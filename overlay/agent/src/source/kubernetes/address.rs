@@ -55,7 +55,8 @@ impl Candidates<'_> {
         }
         let named = self.underlay.and_then(|link| self.best_of(link, family));
         let mut known = self.internal.iter().copied().chain(self.previous);
-        let known = || known.find(|address| Family::of(*address) == family && self.is_held(*address));
+        let known =
+            || known.find(|address| Family::of(*address) == family && self.is_held(*address));
         let outward = || self.outward.and_then(|link| self.best_of(link, family));
         let chosen = named.or_else(known).or_else(outward);
         chosen.ok_or(NoAddress::None { family })
@@ -144,7 +145,10 @@ mod tests {
         expect(|from| from.annotated = None, "198.51.100.3");
         expect(|from| from.underlay = None, "192.0.2.2");
         expect(|from| from.internal = &[], "198.51.100.3");
-        expect(|from| (from.previous, from.outward) = (None, Some(2)), "192.0.2.2");
+        expect(
+            |from| (from.previous, from.outward) = (None, Some(2)),
+            "192.0.2.2",
+        );
     }
 
     #[test]
@@ -164,7 +168,9 @@ mod tests {
             annotated: Some(ip("203.0.113.9")),
             ..nothing(&host)
         };
-        let error = elsewhere.choose(Family::V4, "p/node-public-ip").unwrap_err();
+        let error = elsewhere
+            .choose(Family::V4, "p/node-public-ip")
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "the IPv4 address 203.0.113.9, which the annotation p/node-public-ip gives this node, \
@@ -177,6 +183,10 @@ mod tests {
             ..nothing(&host)
         };
         let error = gone.choose(Family::V6, "key").unwrap_err();
-        assert!(error.to_string().starts_with("this node has IPv6 pods, but no IPv6 address"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("this node has IPv6 pods, but no IPv6 address")
+        );
     }
 }

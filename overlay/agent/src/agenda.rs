@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is to be done, and when. No clock of its own: the loop says what time it is.
+//! What is to be done, and when. No clock of its own: the loop says what time it is. Not more than
+//! half of the time goes into things of one kind: what took long is rested from as long.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The least time between the ends of two looks, of two readings, or of two glances.
+/// The least time between two looks, or between two glances: what others do to the kernel comes in
+/// bursts.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The least time between two readings: a node that joins is waited for by its pods.
+const READING_PAUSE: Duration = Duration::from_millis(20);
 /// The first retry after an error, and the last one's distance.
 const RETRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -115,7 +119,7 @@ impl Agenda {
 
     /// The list was read from `begun` to `now`.
     pub(crate) fn has_read(&mut self, begun: Instant, now: Instant) {
-        self.reading.done(begun, now);
+        self.reading.done(begun, now, READING_PAUSE);
     }
 
     /// It is to be seen whether the host is another one, as soon as the last glance allows.
@@ -135,7 +139,7 @@ impl Agenda {
 
     /// It was seen from `begun` to `now`.
     pub(crate) fn has_glanced(&mut self, begun: Instant, now: Instant) {
-        self.glance.done(begun, now);
+        self.glance.done(begun, now, PAUSE);
     }
 
     /// A look is to be taken, as soon as the last one allows.
@@ -184,7 +188,7 @@ impl Agenda {
 
     /// A look was taken from `begun` to `now`; after one with errors the next one comes by itself.
     pub(crate) fn has_looked(&mut self, begun: Instant, now: Instant, scope: Scope, errors: bool) {
-        self.looks_rest_until = now + rest(now - begun);
+        self.looks_rest_until = now + PAUSE.max(now - begun);
         if scope == Scope::Everything {
             self.audit = now + self.audit_interval;
         }
@@ -216,14 +220,9 @@ impl Step {
         self.due.take_if(|due| *due <= now).is_some()
     }
 
-    fn done(&mut self, begun: Instant, now: Instant) {
-        self.rests_until = now + rest(now - begun);
+    fn done(&mut self, begun: Instant, now: Instant, pause: Duration) {
+        self.rests_until = now + pause.max(now - begun);
     }
-}
-
-/// Not more than half of the time goes into things of one kind.
-fn rest(took: Duration) -> Duration {
-    PAUSE.max(took)
 }
 
 #[cfg(test)]

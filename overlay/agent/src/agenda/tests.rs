@@ -123,8 +123,8 @@ fn a_list_that_changes_all_the_time_is_read_now_and_then() {
     agenda.has_read(now, done);
     agenda.read_soon(done);
     agenda.read_at(done + MINUTE);
-    assert_eq!(agenda.next(), done + PAUSE);
-    assert!(!agenda.take_reading(done) && agenda.take_reading(done + PAUSE));
+    assert_eq!(agenda.next(), done + READING_PAUSE);
+    assert!(!agenda.take_reading(done) && agenda.take_reading(done + READING_PAUSE));
 }
 
 #[test]

@@ -3,27 +3,18 @@
 //! here: its pod CIDRs are the Node's, its addresses are the host's.
 
 mod address;
+mod host;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use dataplane::{Dataplane, Origin as Device};
-use kubernetes::annotations::{Announced, Prefix};
-use kubernetes::{Announcement, Nodes, Origin, OwnNode, Snapshot};
-use net::Rtnl;
-use topology::{Family, Mac, Node, NodeList, Remembered, Settings, Underlay};
+use kubernetes::annotations::Announced;
+use kubernetes::{Announcement, Nodes, Origin, Snapshot};
+use topology::{Node, NodeList, Remembered, Underlay};
 
 use super::{Source, SourceError};
 use crate::standing::Standing;
-use address::Candidates;
-pub(crate) use address::NoAddress;
-
-/// Somewhere outside: the route to it tells the link by which packets to anywhere leave. Nothing
-/// is sent there; the addresses are for documentation (RFC 5737, RFC 3849).
-const ANYWHERE: (Ipv4Addr, Ipv6Addr) = (
-    Ipv4Addr::new(203, 0, 113, 1),
-    Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1),
-);
+use address::NoAddress;
+pub(crate) use host::Host;
 
 /// The Nodes of the cluster, and what this one says of itself there.
 #[derive(Debug)]
@@ -38,25 +29,6 @@ pub(crate) struct ClusterNodes {
     available: bool,
     /// Why the list may be older than it should be, and what of this Node is left aside.
     troubles: Vec<String>,
-}
-
-/// This node, as far as the cluster does not say it.
-#[derive(Debug)]
-pub(crate) struct Host {
-    /// The connection to the kernel.
-    pub(crate) rtnl: Rtnl,
-    /// The node's name.
-    pub(crate) name: String,
-    /// The operator's settings.
-    pub(crate) settings: Settings,
-    /// Whose device carries the overlay.
-    pub(crate) origin: Device,
-    /// The keys of the taints that are to go once pods can use the overlay.
-    pub(crate) taints: Vec<String>,
-    /// Where the cluster's nodes are remembered.
-    pub(crate) cache: PathBuf,
-    /// The prefix of the annotations.
-    pub(crate) prefix: Prefix,
 }
 
 /// Why the cluster gives this node no overlay yet.
@@ -111,79 +83,6 @@ impl ClusterNodes {
             unreadable: snapshot.unreadable,
             partial: snapshot.origin == Origin::Cached,
         })
-    }
-}
-
-impl Host {
-    /// This node's entry. What it was before stays as far as it can.
-    fn entry(&self, own: &OwnNode, before: Option<&Node>) -> Result<Node, NotYet> {
-        let held = self.rtnl.all_addresses()?;
-        let named = self.settings.underlay.as_ref();
-        let named = named.map(|name| self.rtnl.link(name)).transpose()?;
-        let named = named.flatten().map(|link| link.index);
-        let (mut underlay, mut macs) = (Underlay::default(), [None; 2]);
-        for (family, mac) in Family::ALL.into_iter().zip(&mut macs) {
-            let mut cidrs = own.pod_cidrs.iter();
-            if !cidrs.any(|cidr| Family::of_network(*cidr) == family) {
-                continue;
-            }
-            let candidates = Candidates {
-                annotated: own.annotations.node_public_ip.address(family),
-                underlay: named,
-                internal: &own.internal_ips,
-                previous: before
-                    .and_then(|node| node.underlay.address(family))
-                    .or_else(|| own.annotations.announced.underlay.address(family)),
-                outward: self.outward(family)?,
-                held: &held,
-            };
-            let name = match family {
-                Family::V4 => "node-public-ip",
-                Family::V6 => "node-public-ipv6",
-            };
-            match candidates.choose(family, &self.prefix.key(name))? {
-                IpAddr::V4(address) => underlay.v4 = Some(address),
-                IpAddr::V6(address) => underlay.v6 = Some(address),
-            }
-            *mac = Some(match before {
-                Some(node) => node.mac(family),
-                None => self.mac(own, family)?,
-            });
-        }
-        let [mac, mac_v6] = macs;
-        Ok(Node {
-            name: self.name.clone(),
-            underlay,
-            mac,
-            mac_v6,
-            pod_cidrs: own.pod_cidrs.clone(),
-        })
-    }
-
-    /// The MAC address by which peers know this node's VTEP, else the one that its device has,
-    /// else the one that its name gives.
-    fn mac(&self, own: &OwnNode, family: Family) -> Result<Mac, net::Error> {
-        if let Some(annotated) = own.annotations.announced.mac(family) {
-            return Ok(annotated);
-        }
-        let dataplane = Dataplane {
-            rtnl: &self.rtnl,
-            settings: &self.settings,
-            origin: self.origin,
-        };
-        let device = self.rtnl.link(&dataplane.device_name(family))?;
-        let held = device.map(|link| Mac(link.mac.octets()));
-        Ok(held.unwrap_or_else(|| Mac::of_node(&self.name, family)))
-    }
-
-    /// The link by which packets to anywhere leave.
-    fn outward(&self, family: Family) -> Result<Option<u32>, net::Error> {
-        let anywhere = match family {
-            Family::V4 => IpAddr::V4(ANYWHERE.0),
-            Family::V6 => IpAddr::V6(ANYWHERE.1),
-        };
-        let route = self.rtnl.lookup(anywhere)?;
-        Ok(route.and_then(|route| route.oif))
     }
 }
 

@@ -2,6 +2,7 @@
 #
 # make demo                    two nodes with pods, in namespaces: no root, nothing installed
 # make test                    every test; installs and builds what they need, and says what
+# make e2e                     the tests with a real API server and the real flanneld (builds them: minutes)
 # make bench                   what operations cost, and what the way between nodes carries
 # make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin, podwired into $(DESTDIR)/usr/local/bin
 # make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
@@ -31,7 +32,7 @@ FORBIDDEN := This machine forbids user namespaces to users (sysctl user.max_user
 endif
 endif
 
-.PHONY: demo test bench install build tools lint toolchain packages namespaces
+.PHONY: demo test e2e bench install build tools cluster lint toolchain packages namespaces
 
 demo: toolchain namespaces
 	cargo build --locked --workspace --bins
@@ -39,8 +40,13 @@ demo: toolchain namespaces
 
 test: toolchain namespaces packages tools build
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace
+	cargo test --locked --workspace --exclude e2e-tests
 	@echo "make test: everything passed"
+
+e2e: toolchain namespaces packages tools cluster build
+	cargo build --locked --workspace --bins
+	cargo test --locked --package e2e-tests
+	@echo "make e2e: everything passed"
 
 bench: toolchain namespaces build
 	.ci/packages iperf3
@@ -67,8 +73,13 @@ build: toolchain
 
 tools: $(TOOLS)/cnitool
 
-$(TOOLS)/cnitool: integration-tests/go/go.mod integration-tests/go/go.sum integration-tests/go/build
+$(TOOLS)/cnitool: integration-tests/go/go.mod integration-tests/go/go.sum \
+    integration-tests/go/build integration-tests/go/toolchain
 	integration-tests/go/build $(TOOLS)
+
+# It compares what is there with what it would build.
+cluster:
+	integration-tests/go/build-cluster $(TOOLS)
 
 lint: toolchain
 	cargo fmt --all -- --check

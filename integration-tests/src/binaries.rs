@@ -48,6 +48,15 @@ pub fn workspace() -> &'static Path {
     own.parent().expect("this crate is a member of a workspace")
 }
 
+/// Takes from a command that leads to cargo what cargo told this process of its own package: a
+/// dependency whose build looks at it would be built anew for each package that has tests.
+pub fn forget_package(command: &mut Command) {
+    let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars().filter(|(name, _)| told(name)) {
+        command.env_remove(name);
+    }
+}
+
 /// Builds all executables for the target that this process is built for, offline, because a test
 /// has no network, and returns their directory.
 fn build() -> PathBuf {
@@ -55,6 +64,7 @@ fn build() -> PathBuf {
     let target = target_directory();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(workspace());
+    forget_package(&mut cargo);
     cargo.args(["build", "--offline", "--quiet", "--workspace", "--bins"]);
     cargo
         .args(["--target", &triple, "--target-dir"])

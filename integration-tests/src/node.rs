@@ -14,8 +14,8 @@ use crate::place::Place;
 use crate::pod::Pod;
 use crate::processes;
 
-/// Where runtimes and plugins keep what outlives a call.
-const STATE: &str = "/var/lib/cni";
+/// Where runtimes, plugins and the agent keep what outlives them.
+const STATE: [&str; 2] = ["/var/lib/cni", "/var/lib/podwire"];
 /// The laboratory's own files in a node's `/run`.
 const LAB: &str = "/run/lab";
 
@@ -27,8 +27,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node with `lo` up, empty `/run` and `/var/lib/cni`, and the rest of the file system as
-    /// the host has it.
+    /// A node with `lo` up, empty `/run`, `/var/lib/cni` and `/var/lib/podwire`, and the rest of
+    /// the file system as the host has it.
     pub fn new() -> Self {
         let place = Place::new();
         place.run(|| {
@@ -36,11 +36,14 @@ impl Node {
             for directory in ["/run/netns", LAB] {
                 create_dir_all(directory).expect("a fresh /run is writable");
             }
-            if !Path::new(STATE).exists() {
+            let state = STATE.map(Path::new);
+            if !state.iter().all(|directory| directory.exists()) {
                 make_creatable(Path::new("/var/lib"));
-                create_dir_all(STATE).expect("the overlay on /var/lib is writable");
             }
-            tmpfs(Path::new(STATE));
+            for directory in state {
+                create_dir_all(directory).expect("the overlay on /var/lib is writable");
+                tmpfs(directory);
+            }
         });
         place.set_up("lo");
         Self {

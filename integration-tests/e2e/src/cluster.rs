@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A fleet with a control plane, and a Node for each member.
+
+use integration_tests::{Agent, Fleet, Member, Stack};
+
+use serde_json::{Value, json};
+
+use crate::control_plane::ControlPlane;
+use crate::flanneld::{Flanneld, Rules};
+use crate::kubeconfig::{Kubeconfig, User};
+use crate::kubernetes::{Kubernetes, node};
+
+/// The namespace of the agents' service account.
+pub const NAMESPACE: &str = "podwire";
+/// The name of the agents' service account, and of its role.
+pub const ACCOUNT: &str = "podwire";
+/// Where an agent reads how to reach the API.
+const KUBECONFIG: &str = "/run/lab/kubeconfig";
+/// Where an agent reads its token.
+const TOKEN: &str = "/run/lab/token";
+
+/// Members, a control plane, and a client that may do everything.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Whoever may do everything.
+    pub kubernetes: Kubernetes,
+    /// The control plane.
+    pub control_plane: ControlPlane,
+    /// The nodes' machines.
+    pub fleet: Fleet,
+}
+
+impl Cluster {
+    /// A control plane and `count` members, each of which has a Node.
+    ///
+    /// # Panics
+    /// When the control plane does not become ready.
+    pub fn new(count: u8, stack: Stack) -> Self {
+        let cluster = Self::unregistered(count, stack, &[]);
+        for member in &cluster.fleet.members {
+            cluster.register(member);
+        }
+        cluster
+    }
+
+    /// As [`Cluster::new`], without a Node, and with more arguments of kube-apiserver's.
+    ///
+    /// # Panics
+    /// When the control plane does not become ready.
+    pub fn unregistered(count: u8, stack: Stack, args: &[&str]) -> Self {
+        let fleet = Fleet::new(count, stack);
+        let control_plane = ControlPlane::with_args(&fleet, args);
+        let kubernetes = control_plane.client();
+        kubernetes.create_account(NAMESPACE, ACCOUNT, &rules());
+        Self {
+            kubernetes,
+            control_plane,
+            fleet,
+        }
+    }
+
+    /// Creates a member's Node, as its kubelet and the control plane would together: with its pod
+    /// CIDRs and its underlay addresses.
+    ///
+    /// # Panics
+    /// When there is one.
+    pub fn register(&self, member: &Member) {
+        let node = node(&member.name, &member.pod_cidrs(), &member.underlay());
+        self.kubernetes.create_node(&node);
+    }
+
+    /// A kubeconfig of the agents' service account that names a new token.
+    pub fn kubeconfig(&self) -> Kubeconfig {
+        let token = self.kubernetes.token(NAMESPACE, ACCOUNT);
+        self.control_plane.kubeconfig(User::Token(token))
+    }
+
+    /// Writes a member's kubeconfig and the file with a new token that it names.
+    pub fn write_kubeconfig(&self, member: &Member) {
+        self.renew_token(member);
+        let user = User::TokenFile(TOKEN.to_owned());
+        let kubeconfig = self.control_plane.kubeconfig(user);
+        member.node.write(KUBECONFIG, kubeconfig.text());
+    }
+
+    /// Writes a new token for a member's agent, as kubelet does.
+    pub fn renew_token(&self, member: &Member) {
+        let token = self.kubernetes.token(NAMESPACE, ACCOUNT);
+        member.node.write(TOKEN, token);
+    }
+
+    /// Starts `podwired run --kubernetes` in a member, with `args` besides.
+    ///
+    /// # Panics
+    /// When it can't be executed.
+    pub fn podwired(&self, member: &Member, args: &[&str]) -> Agent {
+        self.write_kubeconfig(member);
+        Agent::start(&member.node, &arguments(member, KUBECONFIG, args))
+    }
+
+    /// As [`Cluster::podwired`], with a kubeconfig of the test's.
+    ///
+    /// # Panics
+    /// When it can't be executed.
+    pub fn podwired_by(&self, member: &Member, kubeconfig: &Kubeconfig, args: &[&str]) -> Agent {
+        member.node.write(KUBECONFIG, kubeconfig.text());
+        Agent::start(&member.node, &arguments(member, KUBECONFIG, args))
+    }
+
+    /// Starts flanneld in a member and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn flanneld(&self, member: &Member, rules: Rules, args: &[&str]) -> Flanneld {
+        let configuration = Flanneld::configuration(self.fleet.stack(), rules);
+        Flanneld::start(member, &configuration, &self.kubeconfig(), args)
+    }
+}
+
+fn arguments<'a>(member: &'a Member, kubeconfig: &'a str, args: &[&'a str]) -> Vec<&'a str> {
+    let own = [
+        "--kubernetes",
+        "--kubeconfig",
+        kubeconfig,
+        "--node",
+        &member.name,
+    ];
+    [&own[..], args].concat()
+}
+
+/// What flannel's service account may do, which has to do for ours.
+fn rules() -> Value {
+    json!([
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]},
+    ])
+}

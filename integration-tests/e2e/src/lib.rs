@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The laboratory with a real control plane: kube-apiserver and etcd on a host of the nodes'
+//! underlay, the real flanneld and `podwired` on the nodes, and somebody between an agent and the
+//! API server who disturbs what they say.
+//!
+//! As the laboratory itself it panics when something of its own can't be built.
+
+mod authority;
+mod cluster;
+mod control_plane;
+mod flanneld;
+mod kubeconfig;
+mod kubernetes;
+
+pub use authority::{Authority, Certified};
+pub use cluster::{ACCOUNT, Cluster, NAMESPACE};
+pub use control_plane::ControlPlane;
+pub use flanneld::{Flanneld, Rules, delegated, flannel_pod, subnet_env};
+pub use kubeconfig::{Kubeconfig, User};
+pub use kubernetes::{Kubernetes, node};

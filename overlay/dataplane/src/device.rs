@@ -10,6 +10,9 @@ use topology::{Family, Overlay};
 use crate::underlay::Underlay;
 use crate::{Action, Dataplane, Error};
 
+/// The loose mode of RFC 3704, by which any way back will do.
+const RP_FILTER: u8 = 2;
+
 /// The device of one family as it should be.
 pub(crate) struct DeviceWish {
     pub(crate) name: String,
@@ -138,14 +141,8 @@ impl DeviceWish {
         let mut repairs = Vec::new();
         repairs.extend(self.tunnel(vxlan).map(Repair::Tunnel));
         repairs.extend(self.link(link));
-        for (path, value) in self.sysctls() {
-            match sysctl::read(&path) {
-                Ok(is) if is == value => {}
-                // A kernel without IPv6 has nothing to be set there.
-                Err(error) if error.is_not_found() && path.starts_with("net/ipv6/") => {}
-                _ => repairs.push(Repair::Sysctl(path, value)),
-            }
-        }
+        repairs.extend(self.inet(link));
+        repairs.extend(self.sysctls());
         repairs.extend(self.addresses(addresses));
         repairs
     }
@@ -183,22 +180,33 @@ impl DeviceWish {
         changes.map(|(action, change)| Repair::Link(action, change))
     }
 
-    /// Router advertisements of whoever sends them through the tunnel change nothing here. With
-    /// direct routing a packet may come through the tunnel whose answer goes without it, so the
-    /// reverse path filter is loose: 2 in the device prevails, the kernel takes the larger of it
-    /// and `all`. What comes by the device is for pods: IPv4 has a switch for that per device, for
-    /// IPv6 the one for all counts.
-    fn sysctls(&self) -> Vec<(String, &'static str)> {
-        let of_device = |family, setting| format!("net/{family}/conf/{}/{setting}", self.name);
-        let accept_ra = (of_device("ipv6", "accept_ra"), "0");
-        match self.family {
-            Family::V4 => vec![
-                accept_ra,
-                (of_device("ipv4", "rp_filter"), "2"),
-                (of_device("ipv4", "forwarding"), "1"),
-            ],
-            Family::V6 => vec![(of_device("ipv6", "disable_ipv6"), "0"), accept_ra],
-        }
+    /// With direct routing a packet may come through the tunnel whose answer goes without it, so
+    /// the reverse path filter is loose: 2 in the device prevails, the kernel takes the larger of
+    /// it and `all`. What comes by the device is for pods: IPv4 has a switch for that per device,
+    /// for IPv6 the one for all counts.
+    fn inet(&self, is: &Link) -> Option<Repair> {
+        let is = is.inet.filter(|_| self.family == Family::V4)?;
+        let change = LinkChange {
+            rp_filter: (is.rp_filter != i32::from(RP_FILTER)).then_some(RP_FILTER),
+            forwarding: (!is.forwarding).then_some(true),
+            ..LinkChange::default()
+        };
+        (change != LinkChange::default()).then_some(Repair::Link(Action::SetSysctl, change))
+    }
+
+    /// Router advertisements of whoever sends them through the tunnel change nothing here. Where
+    /// `/proc/sys` is read-only they are let be: a host that forwards takes none unless it is told
+    /// to, and nobody but a peer could send one.
+    fn sysctls(&self) -> impl Iterator<Item = Repair> {
+        let of_device = |setting| format!("net/ipv6/conf/{}/{setting}", self.name);
+        let enable = (self.family == Family::V6).then(|| (of_device("disable_ipv6"), true));
+        let wishes = enable.into_iter().chain([(of_device("accept_ra"), false)]);
+        let due = wishes.filter(|(path, insist)| match sysctl::read(path) {
+            Ok(is) => is != "0" && (*insist || sysctl::is_writable(path)),
+            // A kernel without IPv6 has nothing to be set there.
+            Err(error) => !error.is_not_found(),
+        });
+        due.map(|(path, _)| Repair::Sysctl(path, "0"))
     }
 
     fn addresses(&self, is: &[Address]) -> impl Iterator<Item = Repair> {

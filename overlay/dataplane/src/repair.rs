@@ -93,7 +93,7 @@ fn carry_out(rtnl: &Rtnl, wish: &DeviceWish, link: &Link, repair: &Repair) -> Re
     let outcome = match repair {
         Repair::Tunnel(change) => change_tunnel(rtnl, link.index, change),
         Repair::Link(_, change) => rtnl.change_link(link.index, change),
-        Repair::Sysctl(path, value) => net::sysctl::ensure(path, value),
+        Repair::Sysctl(path, value) => return set_sysctl(path, value),
         Repair::AddAddress(address) => match rtnl.add_address(link.index, *address, true) {
             Err(error) if error.is_exists() => Ok(()),
             outcome => outcome,
@@ -104,6 +104,17 @@ fn carry_out(rtnl: &Rtnl, wish: &DeviceWish, link: &Link, repair: &Repair) -> Re
         },
     };
     outcome.map_err(|error| explained(rtnl, wish, error))
+}
+
+/// Says where a setting is to be made that cannot be made here.
+fn set_sysctl(path: &str, value: &'static str) -> Result<(), Error> {
+    net::sysctl::ensure(path, value).map_err(|error| match error.errno() {
+        Some(Errno::EROFS) => Error::ReadOnlySysctl {
+            setting: format!("{path}={value}"),
+            error,
+        },
+        _ => error.into(),
+    })
 }
 
 /// The kernel keeps with each forwarding entry the source address and the route of the packets

@@ -221,6 +221,15 @@ pub enum Error {
         /// What the kernel said.
         error: net::Error,
     },
+    /// A sysctl is not as it has to be, and `/proc/sys` is read-only, as in a container that is not
+    /// privileged.
+    #[error("{error}: set it on the host, by `sysctl -w {setting}`")]
+    ReadOnlySysctl {
+        /// The sysctl and its value.
+        setting: String,
+        /// What the kernel said.
+        error: net::Error,
+    },
     /// The device was deleted while it was being worked on.
     #[error("the device {name:?} was deleted as soon as it was made")]
     Deleted {

@@ -5,6 +5,8 @@
 
 use std::fs;
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::Error;
 use crate::error::Cause;
 
@@ -34,6 +36,12 @@ pub fn ensure(path: &str, value: &str) -> Result<(), Error> {
     }
     fs::write(file(path), value)
         .map_err(|e| Cause::from(e).during(format!("cannot set the sysctl {path} to {value:?}")))
+}
+
+/// Whether a setting could be written now: in an unprivileged container `/proc/sys` is read-only.
+#[must_use]
+pub fn is_writable(path: &str) -> bool {
+    access(file(path).as_str(), AccessFlags::W_OK).is_ok()
 }
 
 fn file(path: &str) -> String {

@@ -220,6 +220,9 @@ fn what_comes_by_the_overlay_is_not_unwrapped_again() {
         other.ip(&format!("addr add {claimed} dev lo"));
         let dropped = guard.dropped().unwrap().pods;
         let claimed = network(claimed).ip();
+        if claimed.is_ipv6() {
+            other.wait_for(&claimed.to_string());
+        }
         let socket = other.inside(|| UdpSocket::bind((claimed, 0)).unwrap());
         socket.send_to(b"wrapped", towards).unwrap();
         // On the same way, behind it.

@@ -14,5 +14,6 @@ mod halves;
 mod lab;
 mod packets;
 mod partial;
+mod read_only;
 mod removal;
 mod underlays;

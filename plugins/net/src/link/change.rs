@@ -7,6 +7,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoKind, LinkMessage};
 use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec};
 
+use super::inet;
 use crate::error::Cause;
 use crate::{Error, Mac, Rtnl};
 
@@ -28,6 +29,12 @@ pub struct LinkChange<'a> {
     /// Of a bridge: whether its ports belong to VLANs. Equal to `ip link set DEV
     /// type bridge vlan_filtering 1`.
     pub vlan_filtering: Option<bool>,
+    /// Whether IPv4 packets that come by it are sent on. Equal to `sysctl -w
+    /// net.ipv4.conf.DEV.forwarding=1`.
+    pub forwarding: Option<bool>,
+    /// How the way back to an IPv4 packet's source is looked at. Equal to `sysctl -w
+    /// net.ipv4.conf.DEV.rp_filter=N`.
+    pub rp_filter: Option<u8>,
     /// The alias; empty takes it away. Equal to `ip link set DEV alias TEXT`.
     pub alias: Option<&'a str>,
 }
@@ -117,5 +124,7 @@ fn link(index: u32, change: &LinkChange<'_>) -> LinkMessage {
     if let Some(alias) = change.alias {
         link = link.alias(alias);
     }
-    link.build()
+    let mut message = link.build();
+    message.attributes.extend(inet::attribute(change));
+    message
 }

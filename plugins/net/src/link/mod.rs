@@ -3,7 +3,9 @@
 //! below.
 
 pub(crate) mod change;
+pub(crate) mod counters;
 pub(crate) mod create;
+pub(crate) mod inet;
 pub(crate) mod vlan;
 pub(crate) mod vxlan;
 
@@ -18,6 +20,7 @@ use netlink_packet_route::link::{
 use nix::errno::Errno;
 use rtnetlink::MulticastGroup;
 
+use self::inet::Inet;
 use self::vxlan::Vxlan;
 use crate::error::Cause;
 use crate::{Error, Mac, Rtnl};
@@ -54,6 +57,8 @@ pub struct Link {
     pub kind: Kind,
     /// How it behaves as a port of a bridge; `None` when it is none.
     pub port: Option<Port>,
+    /// Its IPv4 settings; `None` when it takes no IPv4 packet, with an MTU of less than 68 bytes.
+    pub inet: Option<Inet>,
 }
 
 /// What a link is (`IFLA_INFO_KIND`).
@@ -91,11 +96,7 @@ impl Rtnl {
     /// # Errors
     /// When the kernel refuses for any reason but that there is no such link.
     pub fn link(&self, name: &str) -> Result<Option<Link>, Error> {
-        let mut request = request();
-        request
-            .attributes
-            .push(LinkAttribute::IfName(name.to_owned()));
-        self.get_link(request)
+        self.link_named(name)
             .map_err(|cause| cause.during(format!("cannot look up the link {name:?}")))
     }
 
@@ -215,6 +216,7 @@ impl From<LinkMessage> for Link {
             alias: None,
             kind: Kind::Physical,
             port: None,
+            inet: None,
         };
         for attribute in message.attributes {
             link.read(attribute);
@@ -234,6 +236,7 @@ impl Link {
             LinkAttribute::Controller(master) => self.master = Some(master),
             LinkAttribute::Link(peer) => self.peer = Some(peer),
             LinkAttribute::IfAlias(alias) => self.alias = Some(alias),
+            LinkAttribute::AfSpecUnspec(families) => self.inet = inet::read(&families),
             LinkAttribute::LinkInfo(infos) => {
                 infos.into_iter().for_each(|info| self.read_info(info))
             }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Links of any kind: described, changed, deleted.
 
-use net::{Kind, Link, LinkChange, Mac};
+use std::fs;
+
+use net::{Counters, Inet, Kind, Link, LinkChange, Mac, sysctl};
 
 use crate::{bridge, find, in_namespace, mac, pair};
 
@@ -44,6 +46,70 @@ fn a_link_is_changed_in_everything_that_can_change() {
         let end = find(host, "veth1");
         assert_eq!((end.up, end.promisc, end.alias), (false, false, None));
         assert_eq!((end.mtu, end.mac), (1280, mac(9)));
+    });
+}
+
+/// What one way sets, the other one shows.
+#[test]
+fn ipv4_settings_are_those_below_proc_sys() {
+    in_namespace(|host| {
+        host.create_veth(&pair("veth1", "eth0")).unwrap();
+        let index = find(host, "veth1").index;
+        let [forwarding, rp_filter] =
+            ["forwarding", "rp_filter"].map(|name| format!("net/ipv4/conf/veth1/{name}"));
+        sysctl::ensure(&forwarding, "1").unwrap();
+        sysctl::ensure(&rp_filter, "1").unwrap();
+        let is = Inet {
+            forwarding: true,
+            rp_filter: 1,
+        };
+        assert_eq!(find(host, "veth1").inet, Some(is));
+        let change = LinkChange {
+            forwarding: Some(false),
+            rp_filter: Some(2),
+            ..LinkChange::default()
+        };
+        host.change_link(index, &change).unwrap();
+        assert_eq!(sysctl::read(&forwarding).unwrap(), "0");
+        assert_eq!(sysctl::read(&rp_filter).unwrap(), "2");
+        let one = LinkChange {
+            rp_filter: Some(0),
+            ..LinkChange::default()
+        };
+        host.change_link(index, &one).unwrap();
+        let is = Inet {
+            forwarding: false,
+            rp_filter: 0,
+        };
+        assert_eq!(find(host, "veth1").inet, Some(is));
+    });
+}
+
+#[test]
+fn counters_are_those_below_proc_net() {
+    in_namespace(|host| {
+        let up = LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        };
+        host.change_link(1, &up).unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = socket.local_addr().unwrap();
+        for _ in 0..3 {
+            socket.send_to(&[0; 100], to).unwrap();
+        }
+        let counted = host.counters("lo").unwrap().unwrap();
+        let expected = Counters {
+            rx_packets: 3,
+            tx_packets: 3,
+            rx_bytes: 3 * 128,
+            tx_bytes: 3 * 128,
+            ..Counters::default()
+        };
+        assert_eq!(counted, expected);
+        let table = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+        assert!(table.contains("lo:     384       3"), "{table}");
+        assert_eq!(host.counters("none").unwrap(), None);
     });
 }
 

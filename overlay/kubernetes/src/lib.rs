@@ -9,10 +9,25 @@
 
 pub mod annotations;
 mod announce;
+mod backoff;
+mod cache;
+mod client;
+mod connector;
 mod counters;
+mod course;
+mod details;
+mod failure;
+mod lines;
 mod nodes;
+mod object;
 mod options;
+mod own;
+mod shared;
 mod snapshot;
+mod store;
+mod tally;
+mod troubles;
+mod watch;
 
 pub use announce::Announcement;
 pub use counters::Counters;

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is known of one node.
+
+use ipnetwork::IpNetwork;
+use tokio::time::Instant;
+use topology::{Fault, Node};
+
+use crate::annotations::{Announced, Prefix};
+
+/// Another node. There are thousands of these.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) uid: Box<str>,
+    /// The last list that had it.
+    pub(crate) round: u32,
+    pub(crate) standing: Standing,
+    pub(crate) pods: Pods,
+}
+
+/// What a node's annotations make of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is not a member of the overlay, or not yet.
+    Outside,
+    Member(Announced),
+    Unreadable(Box<Fault>),
+}
+
+/// What is known of a node's pod CIDRs, which never change once they are there.
+#[derive(Debug)]
+pub(crate) enum Pods {
+    Unasked,
+    /// It had none when it was asked for them; they are asked for again when the node has changed.
+    Awaited {
+        asked: Instant,
+        again: bool,
+    },
+    Known(Box<[IpNetwork]>),
+    Unreadable(Box<Fault>),
+    /// The API server could not say; it is asked again by itself.
+    Failed {
+        asked: Instant,
+        times: u32,
+        fault: Box<Fault>,
+    },
+}
+
+impl Standing {
+    pub(crate) fn first(said: Result<Option<Announced>, Fault>) -> Self {
+        match said {
+            Ok(Some(announced)) => Self::Member(announced),
+            Ok(None) => Self::Outside,
+            Err(fault) => Self::Unreadable(Box::new(fault)),
+        }
+    }
+
+    /// What follows on this. A member whose annotations vanish has not left: somebody has taken
+    /// them away, and they will be back. It has left when its Node goes.
+    fn next(&self, said: Result<Option<Announced>, Fault>, prefix: &Prefix) -> Self {
+        match (self, Self::first(said)) {
+            (Self::Member(_) | Self::Unreadable(_), Self::Outside) => {
+                Self::Unreadable(Box::new(Fault::Unreadable {
+                    what: format!("annotation {}", prefix.key("kube-subnet-manager")),
+                    why: "it was \"true\" and is so no longer".to_owned(),
+                }))
+            }
+            (_, next) => next,
+        }
+    }
+}
+
+impl Pods {
+    /// The node has changed, if only by a label.
+    pub(crate) const fn touched(&mut self) {
+        if let Self::Awaited { again, .. } = self {
+            *again = true;
+        }
+    }
+}
+
+impl Entry {
+    pub(crate) const fn new(uid: Box<str>, round: u32, standing: Standing) -> Self {
+        Self {
+            uid,
+            round,
+            standing,
+            pods: Pods::Unasked,
+        }
+    }
+
+    /// A member as it was known at an earlier time, before all lists.
+    pub(crate) fn remembered(uid: Box<str>, node: Node) -> (Box<str>, Self) {
+        let announced = Announced {
+            underlay: node.underlay,
+            mac: node.mac,
+            mac_v6: node.mac_v6,
+        };
+        let mut entry = Self::new(uid, 0, Standing::Member(announced));
+        entry.pods = Pods::Known(node.pod_cidrs.into());
+        (node.name.into(), entry)
+    }
+
+    /// Takes what the annotations say now; returns whether that shows.
+    pub(crate) fn stand(
+        &mut self,
+        said: Result<Option<Announced>, Fault>,
+        prefix: &Prefix,
+    ) -> bool {
+        let next = self.standing.next(said, prefix);
+        if next == self.standing {
+            return false;
+        }
+        let visible = self.is_visible();
+        self.standing = next;
+        visible || self.is_visible()
+    }
+
+    /// The node, if all of it is known.
+    pub(crate) fn node(&self, name: &str) -> Option<Node> {
+        let (Standing::Member(announced), Pods::Known(cidrs)) = (&self.standing, &self.pods) else {
+            return None;
+        };
+        Some(Node {
+            name: name.to_owned(),
+            underlay: announced.underlay,
+            mac: announced.mac,
+            mac_v6: announced.mac_v6,
+            pod_cidrs: cidrs.to_vec(),
+        })
+    }
+
+    /// What of it cannot be understood.
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        match (&self.standing, &self.pods) {
+            (Standing::Unreadable(fault), _)
+            | (Standing::Member(_), Pods::Unreadable(fault) | Pods::Failed { fault, .. }) => {
+                Some(fault)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a snapshot has it.
+    pub(crate) fn is_visible(&self) -> bool {
+        let complete = matches!(
+            (&self.standing, &self.pods),
+            (Standing::Member(_), Pods::Known(_))
+        );
+        complete || self.fault().is_some()
+    }
+
+    /// Whether its pod CIDRs are needed and were never asked for.
+    pub(crate) const fn is_unasked(&self) -> bool {
+        matches!(
+            (&self.standing, &self.pods),
+            (Standing::Member(_), Pods::Unasked)
+        )
+    }
+
+    /// Whether its pod CIDRs are needed and are to be asked for, if not at once.
+    pub(crate) const fn wants_pods(&self) -> bool {
+        matches!(
+            (&self.standing, &self.pods),
+            (
+                Standing::Member(_),
+                Pods::Unasked | Pods::Awaited { again: true, .. } | Pods::Failed { .. }
+            )
+        )
+    }
+}

@@ -12,8 +12,9 @@ pub(crate) const BRIDGE_ALIAS: &str = "podwire";
 /// Hexadecimal digits of the hash in an interface name: with `veth` 15 bytes, IFNAMSIZ - 1.
 const NAME_DIGITS: usize = 11;
 
-/// The kernel's limit for an alias, IFALIASZ - 1 of `linux/if.h`.
-const ALIAS_MAX: usize = 255;
+/// The kernel's limit for an alias, IFALIASZ - 1 of `linux/if.h`, of which one byte is the
+/// terminating zero that goes along.
+const ALIAS_MAX: usize = 254;
 
 /// The host interface's name of an attachment: `veth` and 44 bits of a hash.
 pub(crate) fn host_interface(network: &str, attachment: &Attachment) -> String {
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn an_alias_fits_the_kernel_whatever_the_container_id() {
         let alias = alias("net", &attachment(&"x".repeat(400), "eth0"));
-        assert_eq!(alias.len(), 255);
+        assert_eq!(alias.len(), 254);
         assert!(alias.starts_with(&alias_of_network("net")) && is_ours(&alias));
         assert!(!is_ours(BRIDGE_ALIAS));
     }

@@ -7,7 +7,7 @@
 # make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin, podwired into $(DESTDIR)/usr/local/bin
 # make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
 
-PLUGINS := bridge host-local loopback vxlan
+PLUGINS := bridge flannel host-local loopback vxlan
 AGENT := podwired
 PLUGIN_DIR := $(DESTDIR)/opt/cni/bin
 AGENT_DIR := $(DESTDIR)/usr/local/bin

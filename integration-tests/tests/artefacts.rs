@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use integration_tests::{Execution, binaries};
 
-const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
 /// Where each kind of executables is installed, below DESTDIR.
 const PLUGIN_DIRECTORY: &str = "opt/cni/bin";
 const AGENT: &str = "usr/local/bin/podwired";

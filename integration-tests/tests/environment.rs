@@ -7,7 +7,7 @@ use integration_tests::{
 };
 use serde_json::json;
 
-const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
 
 const CONTAINER: &str = "CNI_CONTAINERID";
 const NETNS: &str = "CNI_NETNS";
@@ -238,6 +238,11 @@ fn verbs_do_not_look_at_variables_that_are_not_theirs() {
         let mut configuration = bench.configuration();
         configuration["type"] = json!(plugin);
         configuration["cni.dev/valid-attachments"] = valid.clone();
+        // For flannel.
+        let file = "/run/lab/subnet.env";
+        let env = "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.5.0/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true";
+        bench.node.write(file, env);
+        configuration["subnetFile"] = json!(file);
         // For vxlan.
         configuration["network"] = json!("10.1.0.0/16");
         configuration["nodes"] =
@@ -253,16 +258,18 @@ fn verbs_do_not_look_at_variables_that_are_not_theirs() {
 #[test]
 fn long_names_that_the_kernel_takes_are_taken() {
     let bench = Bench::new();
-    let pod = bench.node.pod("a");
-    let id = "x".repeat(200);
-    let variables = [(CONTAINER, id.as_str()), (IFNAME, "fifteen-letters")];
-    let call = |verb| with(bench.call(verb, "a"), &variables).run(&bench.node);
-    call("ADD").result();
-    assert_eq!(pod.interfaces(), ["fifteen-letters"]);
-    assert!(ping(&pod, bench.keeper.ipv4("eth0"), PATIENCE));
-    call("DEL").assert_silent();
-    assert_eq!(pod.interfaces(), [""; 0]);
-    bench.assert_clean();
+    for length in [200, 255] {
+        let pod = bench.node.pod("a");
+        let id = "x".repeat(length);
+        let variables = [(CONTAINER, id.as_str()), (IFNAME, "fifteen-letters")];
+        let call = |verb| with(bench.call(verb, "a"), &variables).run(&bench.node);
+        call("ADD").result();
+        assert_eq!(pod.interfaces(), ["fifteen-letters"]);
+        assert!(ping(&pod, bench.keeper.ipv4("eth0"), PATIENCE));
+        call("DEL").assert_silent();
+        assert_eq!(pod.interfaces(), [""; 0]);
+        bench.assert_clean();
+    }
 }
 
 #[test]

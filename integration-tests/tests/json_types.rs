@@ -115,6 +115,25 @@ const VXLAN: [(&str, Kind); 18] = [
     ("sourceFilter", Boolean),
 ];
 
+const FLANNEL: [(&str, Kind); 16] = [
+    ("subnetFile", Text),
+    ("dataDir", Text),
+    ("delegate", Object),
+    ("delegate.type", Text),
+    ("ipam", Object),
+    ("ipam.type", Text),
+    ("ipam.routes", List),
+    ("ipam.routes.0", Object),
+    ("ipam.routes.0.dst", Text),
+    ("ipam.routes.0.gw", Text),
+    ("ipam.routes.0.mtu", Integer),
+    ("ipam.routes.0.advmss", Integer),
+    ("ipam.routes.0.priority", Integer),
+    ("ipam.routes.0.table", Integer),
+    ("ipam.routes.0.scope", Integer),
+    ("runtimeConfig", Object),
+];
+
 /// One value of each type that is not `kind`.
 fn others(kind: Kind) -> Vec<Value> {
     let mut samples = vec![
@@ -180,6 +199,11 @@ fn vxlan_refuses_a_wrong_type_for_each_of_its_keys() {
 }
 
 #[test]
+fn flannel_refuses_a_wrong_type_for_each_of_its_keys() {
+    assert_refused("flannel", &FLANNEL);
+}
+
+#[test]
 fn all_keys_of_the_documentation_are_tried() {
     let path = binaries::workspace().join("docs/configuration.md");
     let documentation = fs::read_to_string(path).unwrap();
@@ -198,6 +222,7 @@ fn all_keys_of_the_documentation_are_tried() {
             .iter()
             .chain(&HOST_LOCAL)
             .chain(&VXLAN)
+            .chain(&FLANNEL)
             .any(|(tried, _)| *tried == key || tried.ends_with(&format!(".{key}")));
         assert!(tried, "{key}");
     }

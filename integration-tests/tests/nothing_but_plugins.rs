@@ -49,19 +49,22 @@ fn execute(node: &Node, pod: &Pod, plugin: &str, verb: &str, configuration: &Val
     Value::Null
 }
 
-fn attach_and_detach(plugin: &str, mut configuration: Value) {
-    let node = Node::new();
+fn attach_and_detach(plugin: &str, configuration: Value) {
+    attach_and_detach_on(&Node::new(), plugin, configuration);
+}
+
+fn attach_and_detach_on(node: &Node, plugin: &str, mut configuration: Value) {
     let pod = node.pod("a");
-    bare_root(&node);
-    let result = execute(&node, &pod, plugin, "ADD", &configuration);
+    bare_root(node);
+    let result = execute(node, &pod, plugin, "ADD", &configuration);
     configuration["prevResult"] = result;
     for verb in ["CHECK", "DEL"] {
-        execute(&node, &pod, plugin, verb, &configuration);
+        execute(node, &pod, plugin, verb, &configuration);
     }
     configuration["prevResult"] = Value::Null;
     configuration["cni.dev/valid-attachments"] = json!([]);
     for verb in ["GC", "STATUS"] {
-        execute(&node, &pod, plugin, verb, &configuration);
+        execute(node, &pod, plugin, verb, &configuration);
     }
 }
 
@@ -85,6 +88,23 @@ fn bridge_needs_no_other_program() {
             "ipam": ipam,
         }),
     );
+}
+
+#[test]
+fn flannel_needs_no_other_program() {
+    let file = "/var/lib/cni/subnet.env";
+    let env = "FLANNEL_NETWORK=10.90.0.0/16\nFLANNEL_SUBNET=10.90.1.1/24\n\
+        FLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n";
+    let configuration = json!({
+        "cniVersion": "1.1.0",
+        "name": "bare",
+        "type": "flannel",
+        "subnetFile": file,
+        "delegate": {"isDefaultGateway": true},
+    });
+    let node = Node::new();
+    node.write(file, env);
+    attach_and_detach_on(&node, "flannel", configuration);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use integration_tests::{Bench, Network, Runner, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
 
 /// What is no result under a configuration of 1.1.0; code and words of the error.
 fn malformed() -> Vec<(Value, u64, &'static str)> {
@@ -109,7 +109,7 @@ fn check_needs_a_result() {
     let mut bench = Bench::new();
     let _pod = bench.attach("a");
     bench.settle();
-    for plugin in ["bridge", "host-local"] {
+    for plugin in ["bridge", "flannel", "host-local"] {
         for result in [json!(null), json!("absent")] {
             let mut whole = changed(&bench.configuration(), "type", json!(plugin));
             whole["prevResult"] = result;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use ipnetwork::IpNetwork;
 use topology::{Cluster, Complaint, Fatal, Settings, Unidentified};
 
+use crate::flannel::Refused;
 use crate::source::SourceError;
 
 /// What this node sees in a list.
@@ -43,6 +44,8 @@ pub(crate) enum Unusable {
     Unidentified(#[from] Unidentified),
     #[error(transparent)]
     Fatal(#[from] Fatal),
+    #[error(transparent)]
+    Refused(#[from] Refused),
     #[error(transparent)]
     Kernel(#[from] net::Error),
 }

@@ -6,13 +6,14 @@ use std::io::{self, Write};
 use std::path::{Path, absolute};
 use std::process::ExitCode;
 
-use dataplane::{Dataplane, Guard, Origin, Report};
+use dataplane::{Dataplane, Egress, Guard, Origin, Report};
 use net::Rtnl;
 use nft::Nft;
 use topology::{Settings, State};
 
 use crate::cli::{Cleanup, origin};
 use crate::error::Error;
+use crate::flannel;
 use crate::lock::Lock;
 
 /// What the plugin `vxlan` keeps on a node whose overlay it programs by itself, for as long as
@@ -28,25 +29,34 @@ pub(crate) fn cleanup(options: &Cleanup) -> Result<ExitCode, Error> {
     let path = absolute(&options.state.state)?;
     // Held to the end: no agent begins meanwhile.
     let lock = Lock::take(&path)?;
+    let state = fs::read(&path).ok();
+    let state = state.and_then(|content| State::parse(&content).ok());
+    let (settings, origin) = overlay(options, state.as_ref());
+    let mut nft = Nft::open()?;
+    if options.keep_device {
+        flannel::is_back(&mut nft, origin, state.as_ref())?;
+    }
     // First, so that the runtime attaches no further pods.
     if let Some(conflist) = &options.conflist {
         remove(conflist)?;
     }
-    let state = fs::read(&path).ok();
-    let state = state.and_then(|content| State::parse(&content).ok());
-    let (settings, origin) = overlay(options, state.as_ref());
-    let report = Dataplane {
-        rtnl: &Rtnl::open()?,
+    let rtnl = Rtnl::open()?;
+    let dataplane = Dataplane {
+        rtnl: &rtnl,
         settings: &settings,
         origin,
-    }
-    .remove();
-    let mut nft = Nft::open()?;
+    };
+    let report = if options.keep_device {
+        dataplane.hand_back()
+    } else {
+        dataplane.remove()
+    };
     Guard {
         nft: &mut nft,
         settings: &settings,
     }
     .remove()?;
+    Egress::remove(&mut nft)?;
     tell(&report)?;
     if !report.errors.is_empty() {
         // The state stays: it says what is to be removed at the next try.

@@ -2,6 +2,7 @@
 //! The command line.
 
 mod cluster;
+mod flannel;
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use ipnetwork::IpNetwork;
 use topology::{Settings, Vni};
 
 pub(crate) use cluster::{Cluster, From};
+pub(crate) use flannel::{Flannel, SUBNET_ENV};
 
 /// Keeps this node's part of the VXLAN overlay between pods equal to a list of nodes.
 #[derive(Debug, Parser)]
@@ -57,9 +59,9 @@ pub(crate) struct Run {
     /// The MTU of the underlay, when it is less than that of its link
     #[arg(long, value_name = "BYTES")]
     pub(crate) mtu: Option<NonZeroU32>,
-    /// The UDP port of encapsulated packets
-    #[arg(long, value_name = "NUMBER", default_value_t = Settings::default().port)]
-    pub(crate) port: NonZeroU16,
+    /// The UDP port of encapsulated packets [default: 8472]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) port: Option<NonZeroU16>,
     /// The link that encapsulated packets leave by [default: the one with this node's underlay
     /// address]
     #[arg(long, value_name = "LINK")]
@@ -70,6 +72,8 @@ pub(crate) struct Run {
     /// Take encapsulated packets from anybody, not only from known peers
     #[arg(long)]
     pub(crate) no_source_filter: bool,
+    #[command(flatten)]
+    pub(crate) flannel: Flannel,
     #[command(flatten)]
     pub(crate) state: StateOption,
     /// Write this conflist once the overlay is usable
@@ -108,6 +112,10 @@ pub(crate) struct Cleanup {
     pub(crate) state: StateOption,
     #[command(flatten)]
     pub(crate) overlay: Overlay,
+    /// Keep flannel's device with what leads to the peers, and make the routes flannel's again: after
+    /// flanneld has begun, and while pods talk
+    #[arg(long)]
+    pub(crate) keep_device: bool,
     /// Remove this conflist, too
     #[arg(long, value_name = "FILE")]
     pub(crate) conflist: Option<PathBuf>,
@@ -143,7 +151,7 @@ impl Run {
         Settings {
             network: self.overlay.network.clone(),
             vni: self.overlay.vni.unwrap_or(default.vni),
-            port: self.port,
+            port: self.port.unwrap_or(default.port),
             mtu: self.mtu,
             underlay: self.underlay.clone(),
             direct_routing: self.direct_routing,
@@ -172,7 +180,7 @@ fn seconds(least: u64) -> RangedU64ValueParser {
 }
 
 /// A network as a configuration writes it.
-fn cidr(text: &str) -> Result<IpNetwork, serde_json::Error> {
+pub(crate) fn cidr(text: &str) -> Result<IpNetwork, serde_json::Error> {
     let settings: Settings = serde_json::from_value(serde_json::json!({ "network": [text] }))?;
     Ok(settings.network[0])
 }
@@ -223,6 +231,48 @@ mod tests {
     }
 
     #[test]
+    fn flannels_configuration_says_what_the_options_leave_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("net-conf.json");
+        let text = r#"{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": 5,
+            "Port": 4789, "MTU": 1400, "DirectRouting": true}}"#;
+        std::fs::write(&path, text).unwrap();
+        let settings = |words: &str| {
+            let words = format!("--nodes n --net-conf {} {words}", path.display());
+            let run = parse(words.trim()).unwrap().with_net_conf();
+            serde_json::to_value(run.unwrap().settings()).unwrap()
+        };
+        let all = serde_json::json!({"network": ["10.244.0.0/16"], "vni": 5, "port": 4789,
+            "mtu": 1400, "directRouting": true, "sourceFilter": true});
+        assert_eq!(settings(""), all);
+        let given = settings("--network 10.0.0.0/8 --vni 1 --port 8472 --mtu 1300");
+        let mut expected = all;
+        for (key, value) in [
+            ("network", serde_json::json!(["10.0.0.0/8"])),
+            ("vni", 1.into()),
+            ("port", 8472.into()),
+            ("mtu", 1300.into()),
+        ] {
+            expected[key] = value;
+        }
+        assert_eq!(given, expected);
+    }
+
+    #[test]
+    fn flannels_file_is_kept_where_its_place_is_taken() {
+        let path = |words: &str| parse(words).unwrap().subnet_env().map(PathBuf::from);
+        assert_eq!(path("--nodes n"), None);
+        let default = Some("/run/flannel/subnet.env".into());
+        assert_eq!(path("--nodes n --take-over-flannel"), default);
+        for words in [
+            "--nodes n --subnet-env s",
+            "--nodes n --subnet-env s --take-over-flannel",
+        ] {
+            assert_eq!(path(words), Some("s".into()));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_by_name() {
         for (words, expected) in [
             ("--network 10.0.0.0/16", "--nodes"),
@@ -239,6 +289,11 @@ mod tests {
             ("--nodes n --kubeconfig k", "--kubeconfig"),
             ("--nodes n --remove-taint k", "--remove-taint"),
             ("--kubernetes --start-jitter 86401", "86400"),
+            ("--nodes n --non-masquerade-cidr 192.0.2.0/24", "--ip-masq"),
+            (
+                "--nodes n --ip-masq --non-masquerade-cidr 192.0.2.0",
+                "192.0.2.0",
+            ),
         ] {
             let error = parse(words).unwrap_err();
             assert!(error.contains(expected), "{words}: {error}");

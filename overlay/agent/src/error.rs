@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{conflist, kernel, lock};
+use crate::{conflist, flannel, kernel, lock};
 
 /// What is said to whoever gave the command.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,10 @@ pub(crate) enum Error {
     #[error(transparent)]
     Ruleset(#[from] nft::Error),
     #[error(transparent)]
+    NetConf(#[from] flannel::NetConfError),
+    #[error(transparent)]
+    Refused(#[from] flannel::Refused),
+    #[error(transparent)]
     Conflist(#[from] conflist::Error),
     #[error("no state in {}: {error}; {}", path.display(), agent_runs(agent))]
     State {
@@ -26,6 +30,12 @@ pub(crate) enum Error {
         /// The process of the agent, if that can be told.
         agent: io::Result<Option<String>>,
     },
+    #[error("there is no device of flannel's to keep: this node's overlay is not on one")]
+    NotFlannels,
+    #[error(
+        "flanneld does not masquerade yet, nor lets packets through: begin it on this node, and then take podwired's rules away; nothing was changed"
+    )]
+    FlannelIsAway,
     #[error("cannot remove {}: {error}", path.display())]
     Remove { path: PathBuf, error: io::Error },
     #[error(transparent)]

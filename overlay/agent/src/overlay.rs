@@ -4,16 +4,19 @@
 use std::net::IpAddr;
 
 use dataplane::{Dataplane, Error, Guard, Origin, Report, Surroundings};
+use ipnetwork::IpNetwork;
 use net::Rtnl;
 use nft::Nft;
 use topology::{Cluster, Identity, Node, NodeList, Overlay, Settings};
 
 use crate::agenda::Scope;
 use crate::believed::{Believed, Unusable};
+use crate::egress::NodeEgress;
+use crate::flannel::Running;
 use crate::standing::Outcome;
 
 /// What the operator says of this node and its overlay.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Wishes {
     /// The settings, without a network where the list is to say it.
     pub(crate) settings: Settings,
@@ -23,6 +26,10 @@ pub(crate) struct Wishes {
     pub(crate) node: Option<String>,
     /// What this node goes by else.
     pub(crate) hostname: String,
+    /// Where to pods go untranslated, if the agent masquerades.
+    pub(crate) masquerade: Option<Vec<IpNetwork>>,
+    /// What flannel has made of this node, whose place is to be taken.
+    pub(crate) running: Running,
 }
 
 impl Wishes {
@@ -37,6 +44,7 @@ pub(crate) struct NodeOverlay {
     rtnl: Rtnl,
     nft: Nft,
     wishes: Wishes,
+    egress: NodeEgress,
     believed: Option<Believed>,
     /// As they were when the kernel was last made to agree with them.
     surroundings: Option<Surroundings>,
@@ -49,10 +57,12 @@ pub(crate) struct NodeOverlay {
 
 impl NodeOverlay {
     pub(crate) fn new(rtnl: Rtnl, nft: Nft, wishes: Wishes) -> Self {
+        let egress = NodeEgress::new(wishes.masquerade.clone(), wishes.takes_over());
         Self {
             rtnl,
             nft,
             wishes,
+            egress,
             believed: None,
             surroundings: None,
             devices: Vec::new(),
@@ -101,12 +111,17 @@ impl NodeOverlay {
         let partial = list.partial;
         let last = self.believed.as_ref().map(|believed| &believed.cluster);
         let (cluster, complaints) = Cluster::of_list(&name, list, &settings, last)?;
-        Ok(Believed {
+        let list = Believed {
             settings,
             cluster,
             complaints,
             partial,
-        })
+        };
+        if self.believed.is_none() {
+            let (running, network) = (&self.wishes.running, list.cluster.network());
+            running.agrees_with_list(network, &list.own_pod_cidrs())?;
+        }
+        Ok(list)
     }
 
     /// This node's name, which stays what it was as long as the list has it: a node whose address
@@ -167,6 +182,22 @@ impl NodeOverlay {
 
     /// Looks at the kernel and makes right what is not. Nothing happens before a list is believed.
     pub(crate) fn look(&mut self, scope: Scope) -> Outcome {
+        let strange = self.egress.strange_routes(&self.rtnl, &self.devices);
+        let mut outcome = self.look_at_overlay(scope);
+        if let Some(believed) = &self.believed {
+            let mended = self.egress.mend(&mut self.nft, &believed.cluster);
+            let displaces = mended.is_ok() && scope == Scope::Everything;
+            outcome.note_more_rules(mended.map_err(text));
+            if displaces && let Err(error) = self.egress.displace(&mut self.nft, strange) {
+                outcome.note_more_rules(Err(text(error)));
+            }
+            let foreign = outcome.foreign.iter_mut();
+            foreign.for_each(|them| them.extend(self.egress.complaints()));
+        }
+        outcome
+    }
+
+    fn look_at_overlay(&mut self, scope: Scope) -> Outcome {
         let Some(believed) = &self.believed else {
             return Outcome::default();
         };

@@ -5,10 +5,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use topology::{Remembered, State};
+use topology::{Masquerade, Remembered, State};
 
 use crate::cli;
 use crate::conflist::{Conflist, Facts};
+use crate::flannel::{SubnetEnv, SubnetEnvFile};
 use crate::journal::Troubles;
 use crate::notify;
 use crate::overlay::{NodeOverlay, Wishes};
@@ -20,6 +21,8 @@ use crate::state_file::StateFile;
 pub(crate) struct Publication {
     state: StateFile,
     conflist: Option<Conflist>,
+    /// The file for the plugin flannel.
+    subnet_env: Option<SubnetEnvFile>,
     /// Why the runtime does not have it.
     conflist_error: Option<String>,
     nodes_file: Option<PathBuf>,
@@ -32,11 +35,13 @@ impl Publication {
     pub(crate) fn new(
         state: StateFile,
         conflist: Option<Conflist>,
+        subnet_env: Option<SubnetEnvFile>,
         nodes_file: Option<PathBuf>,
     ) -> Self {
         Self {
             state,
             conflist,
+            subnet_env,
             conflist_error: None,
             nodes_file,
             remembered: None,
@@ -66,7 +71,9 @@ impl Publication {
         let mut put = self.put_state(overlay, standing, last_error.as_deref());
         if standing.converged() {
             // After the state, by which the plugin goes that the conflist names.
-            let error = self.write_conflist(overlay, standing).err();
+            let written = self.write_subnet_env(overlay, standing);
+            let written = written.and_then(|()| self.write_conflist(overlay, standing));
+            let error = written.err();
             if error != self.conflist_error {
                 self.conflist_error = error;
                 put = self.put_state(overlay, standing, last_error.as_deref());
@@ -122,6 +129,7 @@ impl Publication {
             pod_mtu: standing.pod_mtu.unwrap_or(common.pod_mtu),
             settings: believed.settings.clone(),
             takes_over: wishes.takes_over(),
+            masquerade: masquerade(wishes),
             pod_cidrs: believed.own_pod_cidrs(),
             converged: standing.converged(),
             peers_wished: believed.cluster.peers().len(),
@@ -129,6 +137,22 @@ impl Publication {
             differing: standing.errors().count(),
             ..common
         }
+    }
+
+    /// Before the conflist, whose plugins may read it.
+    fn write_subnet_env(&self, overlay: &NodeOverlay, standing: &Standing) -> Result<(), String> {
+        let (Some(file), Some(believed), Some(pod_mtu)) =
+            (&self.subnet_env, overlay.believed(), standing.pod_mtu)
+        else {
+            return Ok(());
+        };
+        let (network, pod_cidrs) = (believed.cluster.network(), believed.own_pod_cidrs());
+        let ip_masq = overlay.wishes().masquerade.is_some();
+        let said = SubnetEnv::new(network, &pod_cidrs, pod_mtu, ip_masq);
+        if file.ensure(&said)? {
+            tracing::info!(path = %file.0.display(), "wrote subnet.env");
+        }
+        Ok(())
     }
 
     fn write_conflist(&self, overlay: &NodeOverlay, standing: &Standing) -> Result<(), String> {
@@ -162,6 +186,11 @@ impl Publication {
     }
 }
 
+fn masquerade(wishes: &Wishes) -> Option<Masquerade> {
+    let exempt = wishes.masquerade.clone()?;
+    Some(Masquerade { exempt })
+}
+
 /// What there is to say before anything is known.
 fn nothing(wishes: &Wishes) -> State {
     State {
@@ -170,6 +199,7 @@ fn nothing(wishes: &Wishes) -> State {
         pod_mtu: 0,
         settings: wishes.settings.clone(),
         takes_over: wishes.takes_over(),
+        masquerade: masquerade(wishes),
         nodes_file: None,
         remembered: None,
         pod_cidrs: Vec::new(),

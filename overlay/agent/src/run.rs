@@ -18,6 +18,7 @@ use crate::belief::Belief;
 use crate::cli::Run;
 use crate::conflist::Conflist;
 use crate::error::Error;
+use crate::flannel::{Here, Running, SubnetEnvFile};
 use crate::kernel::Kernel;
 use crate::lock::Lock;
 use crate::log;
@@ -37,19 +38,43 @@ pub(crate) fn run(options: Run) -> Result<ExitCode, Error> {
 }
 
 async fn agent(options: Run) -> Result<(), Error> {
+    let options = options.with_net_conf()?;
     let signals = Signals::catch()?;
     let state = absolute(&options.state.state)?;
     let _lock = Lock::take(&state)?;
     let state = StateFile::open(&state, state_file::boot_id()?);
     let conflist = conflist(&options)?;
+    let running = running(&options, &state, conflist.as_ref())?;
+    // Flannel's pods have an overlay that works.
     if let (None, Some(conflist)) = (state.last(), &conflist)
+        && !running.has_devices()
         && let Err(error) = conflist.withdraw()
     {
         warn!("{error}");
     }
     match &options.source.nodes {
-        Some(path) => follow(&options, NodesFile::new(path)?, state, conflist, signals).await?,
-        None => follow(&options, cluster(&options)?, state, conflist, signals).await?,
+        Some(path) => {
+            follow(
+                &options,
+                NodesFile::new(path)?,
+                state,
+                conflist,
+                running,
+                signals,
+            )
+            .await?
+        }
+        None => {
+            follow(
+                &options,
+                cluster(&options)?,
+                state,
+                conflist,
+                running,
+                signals,
+            )
+            .await?
+        }
     }
     info!("podwired ends; the overlay stays as it is");
     Ok(())
@@ -61,12 +86,15 @@ async fn follow<S: Source>(
     source: S,
     state: StateFile,
     conflist: Option<Conflist>,
+    running: Running,
     signals: Signals,
 ) -> Result<(), Error> {
-    let publication = Publication::new(state, conflist, source.file());
+    let subnet_env = options.subnet_env().map(absolute).transpose()?;
+    let subnet_env = subnet_env.map(SubnetEnvFile);
+    let publication = Publication::new(state, conflist, subnet_env, source.file());
     // Subscribed before the first look, so that nothing is missed between the two.
     let kernel = Kernel::subscribe()?;
-    let overlay = NodeOverlay::new(Rtnl::open()?, Nft::open()?, wishes(options)?);
+    let overlay = NodeOverlay::new(Rtnl::open()?, Nft::open()?, wishes(options, running)?);
     let audit_interval = Duration::from_secs(options.audit_interval);
     let agenda = Agenda::new(Instant::now(), audit_interval);
     let belief = Belief::new(Duration::from_secs(options.confirm_after));
@@ -86,7 +114,7 @@ async fn follow<S: Source>(
     Ok(())
 }
 
-fn wishes(options: &Run) -> io::Result<Wishes> {
+fn wishes(options: &Run, running: Running) -> io::Result<Wishes> {
     let node = match options.source.kubernetes {
         true => Some(node_name(options)?),
         false => options.node.clone(),
@@ -96,7 +124,35 @@ fn wishes(options: &Run) -> io::Result<Wishes> {
         origin: options.overlay.origin(),
         node,
         hostname: hostname()?,
+        masquerade: options.masquerade(),
+        running,
     })
+}
+
+/// What flannel has made of this node, if its place is to be taken and was not before. A take-over
+/// that cannot be is refused here, before anything is changed.
+fn running(
+    options: &Run,
+    state: &StateFile,
+    conflist: Option<&Conflist>,
+) -> Result<Running, Error> {
+    let is_ours = state.last().is_some_and(|state| state.takes_over);
+    if !options.overlay.take_over_flannel || is_ours {
+        return Ok(Running::default());
+    }
+    let settings = options.settings();
+    let directory = conflist.and_then(|conflist| conflist.path.parent());
+    let (rtnl, mut nft) = (Rtnl::open()?, Nft::open()?);
+    let subnet_env = options.subnet_env();
+    let running = Running::look(&rtnl, &mut nft, settings.vni, subnet_env, directory)?;
+    let template = conflist.map(|conflist| Ok::<_, Error>((conflist, conflist.template()?)));
+    let template = template.transpose()?;
+    running.agrees_with(&Here {
+        settings: &settings,
+        ip_masq: options.flannel.ip_masq,
+        conflist: template.as_ref().map(|(of, it)| (of.path.as_path(), it)),
+    })?;
+    Ok(running)
 }
 
 fn hostname() -> io::Result<String> {

@@ -43,6 +43,18 @@ impl Outcome {
         }
     }
 
+    /// Notes the same of further rules.
+    pub(crate) fn note_more_rules(&mut self, mended: Result<Vec<String>, String>) {
+        match mended {
+            Ok(rules) => self.rules.extend(rules),
+            Err(error) => {
+                let before = self.rules_error.take().into_iter();
+                let errors: Vec<_> = before.chain([error]).collect();
+                self.rules_error = Some(errors.join("; "));
+            }
+        }
+    }
+
     /// Whether something could not be done.
     pub(crate) fn failed(&self) -> bool {
         let report = self.report.as_ref();

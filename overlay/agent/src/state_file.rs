@@ -86,6 +86,7 @@ mod tests {
             pod_mtu: 1450,
             settings: topology::Settings::default(),
             takes_over: false,
+            masquerade: None,
             nodes_file: None,
             remembered: None,
             pod_cidrs: Vec::new(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The kernel made equal to what [`topology`] wishes: the VXLAN device of each family, and the
-//! routes, neighbours and forwarding entries that lead to the peers; and the ruleset's part of it, [`Guard`].
+//! routes, neighbours and forwarding entries that lead to the peers; and the ruleset's part of it,
+//! [`Guard`] and [`Egress`].
 //!
 //! There is one way of doing that, and it is level-triggered: look at what is there, make what
 //! differs right, touch nothing else. So the same call programs a new node, follows a changed
@@ -9,9 +10,11 @@
 
 mod apply;
 mod device;
+mod egress;
 mod follow;
 mod ground;
 mod guard;
+mod hand_back;
 mod peers;
 mod reconcile;
 mod removal;
@@ -23,6 +26,7 @@ mod underlay;
 use net::Rtnl;
 use topology::{Cluster, Family, Settings};
 
+pub use egress::Egress;
 pub use guard::{Dropped, Guard};
 pub use report::{Action, Device, Error, Failure, Report};
 pub use surroundings::Surroundings;
@@ -112,6 +116,13 @@ impl Dataplane<'_> {
     #[must_use = "it says what could not be done"]
     pub fn remove(&self) -> Report {
         removal::remove(self)
+    }
+
+    /// Gives the overlay back to flannel while packets flow: the devices, the neighbours and the
+    /// forwarding entries stay, and our routes become such as it makes.
+    #[must_use = "it says what could not be done"]
+    pub fn hand_back(&self) -> Report {
+        hand_back::hand_back(self)
     }
 
     /// The name of the VXLAN device of a family, whether it is there or not.

@@ -23,7 +23,7 @@ pub(crate) fn remove(dataplane: &Dataplane<'_>) -> Report {
 }
 
 /// Routes with our number that lead elsewhere are another overlay's of this host.
-fn within(dataplane: &Dataplane<'_>, RouteEntry { route, .. }: &RouteEntry) -> bool {
+pub(crate) fn within(dataplane: &Dataplane<'_>, RouteEntry { route, .. }: &RouteEntry) -> bool {
     let mut networks = dataplane.settings.network.iter();
     route.table == Some(peers::MAIN)
         && networks.any(|it| it.prefix() <= route.dst.prefix() && it.contains(route.dst.network()))

@@ -10,7 +10,7 @@ use crate::device::{DeviceWish, Found, Repair};
 use crate::{Action, Error, Failure, Report};
 
 /// The protocol number of routes made without one, as flannel makes them: linux/rtnetlink.h.
-const RTPROT_BOOT: u8 = 3;
+pub(crate) const RTPROT_BOOT: u8 = 3;
 
 /// Makes the device right, and returns it if it is there in the end.
 pub(crate) fn repair(

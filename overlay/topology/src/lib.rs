@@ -39,6 +39,6 @@ pub use metric::metric;
 pub use mtu::MtuTooSmall;
 pub use node::{Node, Underlay};
 pub use settings::{NotAVni, Settings, Vni};
-pub use state::{NotReady, Remembered, State, StateError};
+pub use state::{Masquerade, NotReady, Remembered, State, StateError};
 pub use vtep::Vtep;
 pub use wish::{FdbEntry, Neighbour, PROTOCOL, Route, Subnet, Wish};

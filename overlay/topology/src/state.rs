@@ -27,6 +27,9 @@ pub struct State {
     pub settings: Settings,
     /// Whether the devices are flannel's, taken over.
     pub takes_over: bool,
+    /// The masquerade of this node's pods, when the agent sees to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masquerade: Option<Masquerade>,
     /// The file with the list of nodes, when it comes from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes_file: Option<PathBuf>,
@@ -57,6 +60,15 @@ pub struct State {
     pub written: u64,
     /// The boot in which it was written: /proc/sys/kernel/random/boot_id.
     pub boot_id: String,
+}
+
+/// How the agent masquerades what pods send out of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Masquerade {
+    /// Where to they go untranslated, besides the cluster's network.
+    #[serde(serialize_with = "cidr::texts", deserialize_with = "cidr::networks")]
+    pub exempt: Vec<IpNetwork>,
 }
 
 /// A list of nodes that comes from a cluster, for others to look at.
@@ -181,6 +193,7 @@ mod tests {
                 ..Settings::default()
             },
             takes_over: false,
+            masquerade: None,
             nodes_file: Some("/etc/podwire/nodes.json".into()),
             remembered: None,
             pod_cidrs: vec![
@@ -209,6 +222,9 @@ mod tests {
         let own = r#"{"name": "a", "underlay": "192.0.2.1", "podCIDRs": "10.200.0.0/24"}"#;
         let of_cluster = State {
             nodes_file: None,
+            masquerade: Some(Masquerade {
+                exempt: vec!["192.0.2.0/24".parse().unwrap()],
+            }),
             remembered: Some(Remembered {
                 cache_file: "/var/lib/podwire/nodes.json".into(),
                 own: serde_json::from_str(own).unwrap(),

@@ -3,12 +3,13 @@
 
 use std::fs;
 
-use dataplane::{Dataplane, Dropped, Guard, Report};
+use dataplane::{Dataplane, Dropped, Egress, Guard, Report};
 use net::Rtnl;
 use nft::Nft;
 use topology::{Cluster, NodeList, State};
 
 use crate::cli::origin;
+use crate::egress::legacy_complaints;
 use crate::standing::sound_peers;
 
 /// What of many things of one kind is named.
@@ -37,6 +38,9 @@ impl Live {
             dropped: guard(state, |guard| guard.dropped()).ok(),
             ..Self::default()
         };
+        if state.takes_over {
+            live.complaints.extend(flannels());
+        }
         match cluster(state, &mut live.complaints) {
             // The last good entry of a bad one, or peers that are gone and not yet believed to be.
             Ok(cluster) if runs && cluster.peers().len() != state.peers_wished => {
@@ -61,9 +65,15 @@ impl Live {
             Ok((report, bridges)) => {
                 self.programmed = Some(sound_peers(cluster, &report));
                 self.tell(&report);
-                match guard(state, |guard| guard.missing(cluster, &bridges)) {
-                    Ok(missing) => self.differs.extend(missing),
-                    Err(error) => self.differs.push(error.to_string()),
+                let rules = [
+                    guard(state, |guard| guard.missing(cluster, &bridges)),
+                    egress(state, |egress| egress.missing(cluster)),
+                ];
+                for rules in rules {
+                    match rules {
+                        Ok(missing) => self.differs.extend(missing),
+                        Err(error) => self.differs.push(error.to_string()),
+                    }
                 }
             }
             Err(error) => self.differs.push(error.to_string()),
@@ -121,4 +131,26 @@ fn guard<T>(
         nft: &mut Nft::open()?,
         settings: &state.settings,
     })
+}
+
+fn egress<T>(
+    state: &State,
+    ask: impl FnOnce(&mut Egress<'_>) -> Result<T, nft::Error>,
+) -> Result<T, nft::Error> {
+    let masquerade = state.masquerade.as_ref();
+    ask(&mut Egress {
+        nft: &mut Nft::open()?,
+        masquerade: masquerade.map(|it| it.exempt.as_slice()),
+        takes_over: state.takes_over,
+    })
+}
+
+/// What there is of flannel's rules on a node where its place is taken, a sentence each.
+fn flannels() -> impl Iterator<Item = String> {
+    let seen = Nft::open().and_then(|mut nft| nft::flannel::seen(&mut nft));
+    let objects = seen.map_or_else(|_| Vec::new(), |seen| seen.objects);
+    let back = objects
+        .into_iter()
+        .map(|it| format!("{it} is there, which is flannel's"));
+    back.chain(legacy_complaints())
 }

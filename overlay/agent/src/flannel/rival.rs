@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A flanneld that runs still, beside the agent that took its place.
+//!
+//! An agent in a pod sees no process of another pod's. What it sees is what flanneld does: its rules
+//! come back every five seconds, its routes with each node that comes. So it can be suspected, and
+//! the quarrel is told in words.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// For so long after its last sign it is believed to run: more than the time between two looks at
+/// everything.
+const MEMORY: Duration = Duration::from_secs(300);
+/// What the kernel calls the process.
+const PROCESS: &[u8] = b"flanneld\n";
+
+/// What is known of it.
+#[derive(Debug, Default)]
+pub(crate) struct Rival {
+    /// Whether its rules and routes were replaced by ours once.
+    displaced: bool,
+    sign: Option<(Instant, String)>,
+}
+
+impl Rival {
+    /// What a look found of it and replaced: each a sign, unless it is the first look.
+    pub(crate) fn found(&mut self, now: Instant, what: Option<String>) {
+        let again = what
+            .filter(|_| self.displaced)
+            .map(|it| format!("{it} came back"));
+        self.displaced = true;
+        let sign = process().map(|id| format!("it is process {id}")).or(again);
+        if let Some(sign) = sign {
+            self.sign = Some((now, sign));
+        }
+    }
+
+    /// The sentence about it, as long as it is believed to run.
+    pub(crate) fn complaint(&self, now: Instant) -> Option<String> {
+        let (when, sign) = self.sign.as_ref()?;
+        (now.duration_since(*when) < MEMORY).then(|| {
+            format!(
+                "flanneld seems to run still ({sign}), and undoes what podwired does: stop it on this node"
+            )
+        })
+    }
+}
+
+/// The process in this network namespace, if it can be seen.
+fn process() -> Option<String> {
+    let own = fs::read_link("/proc/self/ns/net").ok()?;
+    let processes = fs::read_dir("/proc").ok()?;
+    let mut found = processes.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let name = fs::read(path.join("comm")).ok()?;
+        let is_it = name == PROCESS && fs::read_link(path.join("ns/net")).ok()? == own;
+        is_it.then(|| path.file_name()?.to_str().map(str::to_owned))?
+    });
+    found.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_back_is_a_sign_and_what_was_there_first_is_none() {
+        let mut rival = Rival::default();
+        let now = Instant::now();
+        let rules = || Some("chain FLANNEL-FWD of table ip filter".to_owned());
+        rival.found(now, rules());
+        assert_eq!(rival.complaint(now), None);
+        rival.found(now, None);
+        assert_eq!(rival.complaint(now), None);
+        rival.found(now, rules());
+        let complaint = rival.complaint(now).unwrap();
+        assert!(
+            complaint.contains("FLANNEL-FWD of table ip filter came back"),
+            "{complaint}"
+        );
+        // It is the same sentence for a while, and is not taken back and said again.
+        rival.found(now, None);
+        assert_eq!(rival.complaint(now + MEMORY / 2), Some(complaint));
+        assert_eq!(rival.complaint(now + MEMORY), None);
+    }
+}

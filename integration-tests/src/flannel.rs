@@ -2,9 +2,10 @@
 //! What flannel makes on a node for its VXLAN backend, made by hand with `ip` and `bridge`, so that
 //! it owes nothing to Podwire's code: one device for each family, named `flannel.<VNI>` and
 //! `flannel-v6.<VNI>`, and for each peer a neighbour, an entry of the forwarding database and a
-//! route, in this order.
+//! route, in this order. Its rules are made by the real `iptables`, as flannel 0.28 makes them.
 
 use std::net::IpAddr;
+use std::process::Command;
 
 use ipnetwork::IpNetwork;
 use net::Mac;
@@ -72,6 +73,71 @@ pub fn peer(node: &Place, peer: &Vtep, vni: u32) {
     node.ip(&format!(
         "route replace {pods} via {gateway} dev {device} onlink"
     ));
+}
+
+/// Makes the rules of a node whose pods are in `pods`, of a cluster whose pods are in `network`: what
+/// `--ip-masq` makes, and what lets pods' packets through the host's firewall.
+pub fn rules(node: &Place, network: IpNetwork, pods: IpNetwork) {
+    let multicast = if network.is_ipv4() {
+        "224.0.0.0/4"
+    } else {
+        "ff00::/8"
+    };
+    let (all, own) = (network.to_string(), pods.to_string());
+    let (all, own) = (all.as_str(), own.as_str());
+    let masquerade = ["-j", "MASQUERADE", "--random-fully"];
+    let outside = ["-s", all, "!", "-d", multicast];
+    let into = ["!", "-s", all, "-d", all];
+    let nat: [&[&str]; 6] = [
+        &["-m", "mark", "--mark", "0x4000/0x4000", "-j", "RETURN"],
+        &["-s", own, "-d", all, "-j", "RETURN"],
+        &["-s", all, "-d", own, "-j", "RETURN"],
+        &["!", "-s", all, "-d", own, "-j", "RETURN"],
+        &[outside.as_slice(), &masquerade].concat(),
+        &[into.as_slice(), &masquerade].concat(),
+    ];
+    let filter: [&[&str]; 2] = [&["-s", all, "-j", "ACCEPT"], &["-d", all, "-j", "ACCEPT"]];
+    let own = |table, base, chain, comment, rules: &[&[&str]]| {
+        let comment = ["-m", "comment", "--comment", comment];
+        iptables(node, network, table, &["-N", chain]);
+        for rule in rules {
+            let rule = [["-A", chain].as_slice(), &comment, rule].concat();
+            iptables(node, network, table, &rule);
+        }
+        let jump = [["-A", base].as_slice(), &comment, &["-j", chain]].concat();
+        iptables(node, network, table, &jump);
+    };
+    own(
+        "nat",
+        "POSTROUTING",
+        "FLANNEL-POSTRTG",
+        "flanneld masq",
+        &nat,
+    );
+    own(
+        "filter",
+        "FORWARD",
+        "FLANNEL-FWD",
+        "flanneld forward",
+        &filter,
+    );
+}
+
+/// Runs `iptables`, or `ip6tables` by the family of a network, for a table.
+///
+/// # Panics
+/// When it fails.
+pub fn iptables(node: &Place, family: IpNetwork, table: &str, arguments: &[&str]) -> String {
+    let program = if family.is_ipv4() {
+        "iptables"
+    } else {
+        "ip6tables"
+    };
+    let mut command = Command::new(program);
+    command.args(["-w", "-t", table]).args(arguments);
+    let outcome = node.output(&mut command);
+    assert!(outcome.success(), "{command:?}: {outcome}");
+    outcome.stdout
 }
 
 fn write(node: &Place, sysctl: &str, value: &str) {

@@ -6,8 +6,8 @@
 //! sets to drop. They look as those that iptables-nft makes, which lists them:
 //!
 //! ```text
-//! -A FORWARD -s 10.200.0.0/16 -m comment --comment "podwire: the overlay's pods" -j ACCEPT
-//! -A FORWARD -d 10.200.0.0/16 -m comment --comment "podwire: the overlay's pods" -j ACCEPT
+//! -A FORWARD -s 10.200.0.0/16 -m comment --comment "podwire: pods of the overlay" -j ACCEPT
+//! -A FORWARD -d 10.200.0.0/16 -m comment --comment "podwire: pods of the overlay" -j ACCEPT
 //! ```
 //!
 //! A chain gets them that drops what no rule accepts, or through which flanneld has let pods' packets;
@@ -20,7 +20,7 @@ use crate::iptables::{FILTER, FORWARD};
 use crate::{Batch, End, Error, Expr, Family, Installed, Nft, Rule, Table, Verdict};
 
 /// By which the rules are known again.
-const COMMENT: &str = "podwire: the overlay's pods";
+const COMMENT: &str = "podwire: pods of the overlay";
 
 /// Makes the host let packets from and to these networks through.
 pub fn ensure(nft: &mut Nft, networks: &[IpNetwork]) -> Result<(), Error> {
@@ -113,6 +113,8 @@ fn wished(table: Table<'_>, networks: &[IpNetwork]) -> Vec<Rule> {
     ends.map(accept).collect()
 }
 
+/// Also after iptables has saved and restored it, which puts the comment elsewhere: then it gives way
+/// to what we made.
 fn is_ours(rule: &&Installed) -> bool {
-    rule.comment.as_deref() == Some(COMMENT)
+    rule.comment.as_deref() == Some(COMMENT) || rule.match_comment().as_deref() == Some(COMMENT)
 }

@@ -209,6 +209,19 @@ impl Installed {
             })
     }
 
+    /// What operators read beside it when iptables-nft has made it: a match that always fits.
+    pub(crate) fn match_comment(&self) -> Option<String> {
+        const NAME: u16 = 1;
+        const CONTENT: u16 = 3;
+        let mut matches = self.steps("match");
+        let comment = matches.find(|fields| {
+            wire::find(fields, NAME).map(wire::string).as_deref() == Some("comment")
+        })?;
+        let content = wire::find(comment, CONTENT)?;
+        let text = content.split(|byte| *byte == 0).next()?;
+        Some(String::from_utf8_lossy(text).into_owned())
+    }
+
     /// How many packets its counter has counted; none without a counter.
     pub fn packets(&self) -> Option<u64> {
         const PACKETS: u16 = 2;

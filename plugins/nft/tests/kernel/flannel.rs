@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What flanneld left, laid out here as flannel 0.28 with iptables 1.8.9 lays it out.
 
+use std::process::Command;
+
 use nft::{Batch, Expr, Family, Hook, Nft, Rule, Table, Verdict, flannel, forward};
 
 use crate::lab::{isolated, networks};
@@ -112,7 +114,7 @@ fn packets_are_let_through_in_flannels_place() {
     lay_all(&mut nft);
     assert_eq!(forward::missing(&mut nft, &networks).unwrap().len(), 2);
     forward::ensure(&mut nft, &networks).unwrap();
-    let ours = "podwire: the overlay's pods";
+    let ours = "podwire: pods of the overlay";
     for table in FILTER {
         let rules = targets(&mut nft, table, "FORWARD");
         assert_eq!(
@@ -145,4 +147,29 @@ fn packets_are_let_through_in_flannels_place() {
         2,
         "it lets all through"
     );
+}
+
+/// iptables puts the comments of what it restores elsewhere.
+#[test]
+fn rules_that_iptables_has_restored_are_known_again() {
+    let mut nft = isolated();
+    let networks = networks(NETWORKS);
+    lay_all(&mut nft);
+    forward::ensure(&mut nft, &networks).unwrap();
+    flannel::remove(&mut nft).unwrap();
+    for program in ["iptables-nft", "ip6tables-nft"] {
+        let command = format!("{program}-save -t filter | {program}-restore");
+        let restored = Command::new("sh").args(["-c", &command]).status();
+        assert!(restored.unwrap().success());
+    }
+    assert_eq!(forward::missing(&mut nft, &networks).unwrap().len(), 2);
+    forward::ensure(&mut nft, &networks).unwrap();
+    assert!(forward::missing(&mut nft, &networks).unwrap().is_empty());
+    for table in FILTER {
+        assert_eq!(nft.rules(table, Some("FORWARD")).unwrap().len(), 4);
+    }
+    forward::remove(&mut nft).unwrap();
+    for table in FILTER {
+        assert_eq!(nft.rules(table, Some("FORWARD")).unwrap().len(), 2);
+    }
 }

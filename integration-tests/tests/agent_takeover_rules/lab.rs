@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Two nodes as flanneld leaves them, and what talks on them while its place is taken.
+
+use std::fs;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use integration_tests::flannel::{self, Vtep};
+use integration_tests::{Echo, Fleet, Member, PATIENCE, Place, Pod, Stack, Stream, ask_udp};
+use net::Mac;
+use serde_json::{Value, json};
+
+pub(crate) const NODES: &str = "/run/lab/nodes.json";
+pub(crate) const SUBNET_ENV: &str = "/run/flannel/subnet.env";
+pub(crate) const ARGS: [&str; 6] = [
+    "--nodes",
+    NODES,
+    "--take-over-flannel",
+    "--ip-masq",
+    "--audit-interval",
+    "1",
+];
+pub(crate) const DEVICES: [&str; 2] = ["flannel.1", "flannel-v6.1"];
+pub(crate) const VNI: u32 = 1;
+const PACE: Duration = Duration::from_millis(2);
+
+/// What a member is to others, IPv4 first.
+pub(crate) fn vteps(member: &Member) -> Vec<Vtep> {
+    let ends = member.underlay().into_iter().zip(member.pod_cidrs());
+    let vtep = |(family, (underlay, pods)): (u8, (IpAddr, _))| Vtep {
+        underlay,
+        mac: Mac::new([2, 0x6f, 0, 0, family, member.name.as_bytes()[1]]),
+        pods,
+    };
+    (0..).zip(ends).map(vtep).collect()
+}
+
+/// Two nodes as flanneld leaves them, and Docker beside it, with a pod on each.
+pub(crate) struct Cluster {
+    pub(crate) fleet: Fleet,
+    pub(crate) pods: Vec<Pod>,
+}
+
+impl Cluster {
+    pub(crate) fn new() -> Self {
+        let fleet = Fleet::new(2, Stack::Dual);
+        for member in &fleet.members {
+            for own in vteps(member) {
+                flannel::device(&member.node, &own, VNI);
+            }
+            for peer in fleet.members.iter().filter(|it| it.name != member.name) {
+                for peer in vteps(peer) {
+                    flannel::peer(&member.node, &peer, VNI);
+                }
+            }
+            for network in fleet.network() {
+                flannel::iptables(&member.node, network, "filter", &["-P", "FORWARD", "DROP"]);
+            }
+            make_rules(&fleet, member);
+            let mut list: Value = serde_json::from_str(&fleet.nodes_json()).expect("it is JSON");
+            for (index, peer) in fleet.members.iter().enumerate() {
+                for (key, vtep) in ["mac", "macV6"].iter().zip(vteps(peer)) {
+                    list["nodes"][index][key] = vtep.mac.to_string().into();
+                }
+            }
+            member.node.write(NODES, list.to_string());
+            let [four, six] = [0, 1].map(|it| fleet.network()[it]);
+            let [four_own, six_own] = [0, 1].map(|it| first(member, it));
+            member.node.run(|| {
+                fs::create_dir_all("/run/flannel").expect("a fresh /run is writable");
+            });
+            member.node.write(
+                SUBNET_ENV,
+                format!(
+                    "FLANNEL_NETWORK={four}\nFLANNEL_SUBNET={four_own}\n\
+                     FLANNEL_IPV6_NETWORK={six}\nFLANNEL_IPV6_SUBNET={six_own}\n\
+                     FLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
+                ),
+            );
+        }
+        // As flannel's plugin has `bridge` attach it.
+        let attach = |member: &Member| {
+            let bridge = member.bridge();
+            member.attach(&bridge.with(&json!({"ipMasq": false, "mtu": 1430})))
+        };
+        let pods = fleet.members.iter().map(attach).collect();
+        Self { fleet, pods }
+    }
+
+    pub(crate) fn member(&self) -> &Member {
+        &self.fleet.members[0]
+    }
+
+    /// Datagrams between the two pods, both ways and by both families.
+    pub(crate) fn streams(&self) -> Vec<Stream> {
+        let [one, other] = [0, 1].map(|it| &self.pods[it]);
+        let ways = [(one, other), (other, one)].into_iter();
+        let streams = ways.flat_map(|(from, to)| {
+            let start = |address| Stream::start(from, to, address, 9, PACE);
+            to.all_addresses()
+                .into_iter()
+                .map(start)
+                .collect::<Vec<_>>()
+        });
+        streams.collect()
+    }
+
+    /// Has the first pod ask the world without end, each time by a new flow.
+    pub(crate) fn askers(&self) -> Vec<Asker> {
+        let addresses = self.fleet.outside_addresses().into_iter();
+        let expected = self.member().underlay();
+        let ends = addresses.zip(expected);
+        ends.map(|(address, as_whom)| {
+            Asker::start(&self.pods[0], &self.fleet.outside, address, as_whom)
+        })
+        .collect()
+    }
+}
+
+/// The first address of a pod CIDR, with the prefix length.
+pub(crate) fn first(member: &Member, family: usize) -> String {
+    let cidr = member.pod_cidrs()[family];
+    let first = match cidr.network() {
+        IpAddr::V4(it) => IpAddr::from((u32::from(it) + 1).to_be_bytes()),
+        IpAddr::V6(it) => IpAddr::from((u128::from(it) + 1).to_be_bytes()),
+    };
+    format!("{first}/{}", cidr.prefix())
+}
+
+pub(crate) fn make_rules(fleet: &Fleet, member: &Member) {
+    for (network, pods) in fleet.network().into_iter().zip(member.pod_cidrs()) {
+        flannel::rules(&member.node, network, pods);
+    }
+}
+
+/// What `iptables` says of a member's rules, of both families.
+pub(crate) fn saved(member: &Member) -> String {
+    ["iptables-save", "ip6tables-save"]
+        .map(|program| member.node.tool(program, ""))
+        .concat()
+}
+
+pub(crate) fn ruleset(member: &Member) -> String {
+    member.node.tool("nft", "list ruleset")
+}
+
+/// Asks a server outside who it is, again and again.
+pub(crate) struct Asker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<(u64, Vec<String>)>>,
+    _server: Echo,
+}
+
+impl Asker {
+    fn start(pod: &Place, outside: &Place, address: IpAddr, as_whom: IpAddr) -> Self {
+        let server = Echo::start(outside, address, 70);
+        let (stop, to, pod) = (
+            Arc::new(AtomicBool::new(false)),
+            server.address(),
+            pod.clone(),
+        );
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (mut asked, mut wrong) = (0, Vec::new());
+            while !stopped.load(Ordering::Relaxed) {
+                asked += 1;
+                match ask_udp(&pod, to) {
+                    Ok(seen) if seen.ip() == as_whom => {}
+                    other => wrong.push(format!("question {asked}: {other:?}")),
+                }
+            }
+            (asked, wrong)
+        });
+        Self {
+            stop,
+            thread: Some(thread),
+            _server: server,
+        }
+    }
+
+    /// How many questions there were; all of them were answered to the node's address.
+    pub(crate) fn end(mut self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().expect("it ends once");
+        let (asked, wrong) = thread.join().expect("it does not fail");
+        assert!(wrong.is_empty(), "{wrong:?}");
+        asked
+    }
+}
+
+pub(crate) fn assert_none_lost(streams: Vec<Stream>) {
+    for stream in streams {
+        assert!(stream.wait_for(100, PATIENCE));
+        let tally = stream.end();
+        assert_eq!(tally.lost(), 0, "{tally:?}");
+    }
+}
+
+pub(crate) fn within_a_second(mut is_so: impl FnMut() -> bool) -> bool {
+    let limit = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < limit {
+        if is_so() {
+            return true;
+        }
+    }
+    false
+}

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the own Node should say.
+//! What the own Node should say, and the task that sees to it.
+
+mod difference;
+mod lane;
+mod pace;
+mod task;
 
 use topology::Vni;
 
 use crate::annotations::Announced;
+
+pub(crate) use task::keep;
 
 /// What this node says of itself to its peers and to the scheduler.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::announce::Announcement;
+use crate::announce::{self, Announcement};
 use crate::backoff::fraction;
 use crate::cache::{self, Cache};
 use crate::client::{Api, is_known};
@@ -130,6 +130,7 @@ async fn run(shared: Arc<Shared>, cache: Option<Arc<Cache>>, jitter: Duration) {
             follow(shared, AllNodes(shared)),
             follow(shared, OwnNodeObject(shared)),
             details::ask(shared),
+            announce::keep(shared),
         );
     };
     let waiting = async {

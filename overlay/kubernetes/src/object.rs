@@ -129,6 +129,22 @@ impl Object for Whole {
 }
 
 impl Whole {
+    /// A condition by its type.
+    pub(crate) fn condition(&self, r#type: &str) -> Option<&Condition> {
+        let mut conditions = self.status.conditions.iter();
+        conditions.find(|condition| condition.r#type == r#type)
+    }
+
+    /// Whether this is how the Node was before it was the other one: versions are numbers, which
+    /// grow with every write to the cluster.
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        let version = |node: &Self| node.metadata.resource_version.parse::<u128>();
+        match (version(self), version(other)) {
+            (Ok(one), Ok(other)) => one < other,
+            _ => false,
+        }
+    }
+
     /// What is to be known of it.
     pub(crate) fn reduced(&self, prefix: &Prefix) -> OwnObject {
         let prefix = prefix.to_string();

@@ -17,6 +17,8 @@ pub(crate) enum Verb {
     List,
     /// Changes as they come.
     Watch,
+    /// Another content of an object.
+    Patch,
 }
 
 impl Verb {
@@ -25,6 +27,7 @@ impl Verb {
             Self::Get => "get",
             Self::List => "list",
             Self::Watch => "watch",
+            Self::Patch => "patch",
         }
     }
 }
@@ -56,6 +59,10 @@ impl Tally {
 
     pub(crate) fn synced(&self) {
         self.counters().last_sync = Some(SystemTime::now());
+    }
+
+    pub(crate) fn patched(&self) {
+        self.counters().patches += 1;
     }
 
     pub(crate) fn read(&self) -> Counters {

@@ -15,6 +15,10 @@ pub(crate) enum Wish {
     Own,
     /// To read other nodes' pod CIDRs.
     PodCidrs,
+    /// To write what the own Node says.
+    Announce,
+    /// To remove start-up taints of the own Node.
+    Taints,
     /// To remember what is known.
     Remember,
 }

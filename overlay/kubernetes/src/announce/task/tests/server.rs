@@ -61,7 +61,9 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn start() -> Arc<Self> {
         // The tests' namespace is new, and its loopback interface down.
-        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        let up = Command::new("ip")
+            .args(["link", "set", "lo", "up"])
+            .status();
         assert!(up.unwrap().success());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A fleet with a control plane, and a Node for each member.
 
-use integration_tests::{Agent, Fleet, Member, Stack};
-
+use integration_tests::{Agent, Fleet, Member, Network, Pod, Stack};
+use ipnetwork::IpNetwork;
 use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
 use crate::flanneld::{Flanneld, Rules};
 use crate::kubeconfig::{Kubeconfig, User};
-use crate::kubernetes::{Kubernetes, node};
+use crate::kubernetes::Kubernetes;
+use crate::objects::node;
 
 /// The namespace of the agents' service account.
 pub const NAMESPACE: &str = "podwire";
@@ -18,6 +19,8 @@ pub const ACCOUNT: &str = "podwire";
 const KUBECONFIG: &str = "/run/lab/kubeconfig";
 /// Where an agent reads its token.
 const TOKEN: &str = "/run/lab/token";
+/// Where an agent writes the conflist.
+const CONFLIST: &str = "/run/lab/net.d/10-podwire.conflist";
 
 /// Members, a control plane, and a client that may do everything.
 #[derive(Debug)]
@@ -89,13 +92,13 @@ impl Cluster {
         member.node.write(TOKEN, token);
     }
 
-    /// Starts `podwired run --kubernetes` in a member, with `args` besides.
+    /// Starts `podwired run --kubernetes` in a member, with a new token, and with `args` besides.
     ///
     /// # Panics
     /// When it can't be executed.
     pub fn podwired(&self, member: &Member, args: &[&str]) -> Agent {
         self.write_kubeconfig(member);
-        Agent::start(&member.node, &arguments(member, KUBECONFIG, args))
+        self.podwired_again(member, args)
     }
 
     /// As [`Cluster::podwired`], with a kubeconfig of the test's.
@@ -104,7 +107,40 @@ impl Cluster {
     /// When it can't be executed.
     pub fn podwired_by(&self, member: &Member, kubeconfig: &Kubeconfig, args: &[&str]) -> Agent {
         member.node.write(KUBECONFIG, kubeconfig.text());
-        Agent::start(&member.node, &arguments(member, KUBECONFIG, args))
+        self.podwired_again(member, args)
+    }
+
+    /// As [`Cluster::podwired`], with the kubeconfig and the token that are there.
+    ///
+    /// # Panics
+    /// When it can't be executed.
+    pub fn podwired_again(&self, member: &Member, args: &[&str]) -> Agent {
+        let own = [
+            "--kubernetes",
+            "--kubeconfig",
+            KUBECONFIG,
+            "--start-jitter",
+            "0",
+        ];
+        let own = own.into_iter().chain(["--node", &member.name]);
+        let own = own.chain(["--conflist", CONFLIST]);
+        let network: Vec<_> = self
+            .fleet
+            .network()
+            .iter()
+            .map(IpNetwork::to_string)
+            .collect();
+        let network = network.iter().flat_map(|network| ["--network", network]);
+        let args: Vec<_> = own.chain(network).chain(args.iter().copied()).collect();
+        Agent::start(&member.node, &args)
+    }
+
+    /// A new pod on a member whose `podwired` has converged, by the conflist that it has written.
+    ///
+    /// # Panics
+    /// When there is no conflist, or the pod can't be attached.
+    pub fn pod(&self, member: &Member) -> Pod {
+        member.attach(&Network::parse(&member.node.read(CONFLIST)))
     }
 
     /// Starts flanneld in a member and waits until it is ready.
@@ -115,17 +151,6 @@ impl Cluster {
         let configuration = Flanneld::configuration(self.fleet.stack(), rules);
         Flanneld::start(member, &configuration, &self.kubeconfig(), args)
     }
-}
-
-fn arguments<'a>(member: &'a Member, kubeconfig: &'a str, args: &[&'a str]) -> Vec<&'a str> {
-    let own = [
-        "--kubernetes",
-        "--kubeconfig",
-        kubeconfig,
-        "--node",
-        &member.name,
-    ];
-    [&own[..], args].concat()
 }
 
 /// What flannel's service account may do, which has to do for ours.

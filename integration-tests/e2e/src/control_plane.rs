@@ -131,8 +131,12 @@ impl ControlPlane {
     /// # Panics
     /// When there is no way to talk to the API.
     pub fn client(&self) -> Kubernetes {
-        let user = User::Token(ADMINISTRATOR.to_owned());
-        Kubernetes::new(&self.host, &self.kubeconfig(user))
+        Kubernetes::new(&self.host, &self.kubeconfig(self.administrator()))
+    }
+
+    /// The user who may do everything.
+    pub fn administrator(&self) -> User {
+        User::Token(ADMINISTRATOR.to_owned())
     }
 
     /// What the API server has said since its start.

@@ -2,13 +2,12 @@
 //! A client of the API for tests: objects are JSON, calls return when they are done.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::{AsyncReadExt, StreamExt, stream};
 use http::{Method, Request};
 use integration_tests::Place;
-use ipnetwork::IpNetwork;
 use kube::api::{ApiResource, DynamicObject};
 use kube::config::{Config, KubeConfigOptions};
 use kube::runtime::wait::await_condition;
@@ -128,7 +127,7 @@ impl Kubernetes {
         self.expect(&Method::DELETE, path, None);
     }
 
-    /// Creates a node; see [`node`] for what it may be made from.
+    /// Creates a node; see [`crate::node`] for what it may be made from.
     ///
     /// # Panics
     /// When the API server refuses.
@@ -199,50 +198,20 @@ impl Kubernetes {
         }
     }
 
-    /// Makes a service account, its namespace too if that is missing, to which RBAC allows `rules`.
-    ///
-    /// # Panics
-    /// When the API server refuses.
-    pub fn create_account(&self, namespace: &str, name: &str, rules: &Value) {
-        if self
-            .get(&format!("/api/v1/namespaces/{namespace}"))
-            .is_none()
-        {
-            self.create("/api/v1/namespaces", &named("v1", "Namespace", namespace));
-        }
-        let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
-        self.create(&accounts, &named("v1", "ServiceAccount", name));
-        let version = "rbac.authorization.k8s.io/v1";
-        let mut role = named(version, "ClusterRole", name);
-        role["rules"] = rules.clone();
-        self.create(&format!("/apis/{version}/clusterroles"), &role);
-        let mut binding = named(version, "ClusterRoleBinding", name);
-        binding["roleRef"] = json!({
-            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name,
+    /// What the API server says at a path, for example to a watch, until the connection ends in
+    /// whatever way, be it before the first word.
+    pub fn hear(&self, path: &str) -> String {
+        let mut heard = Vec::new();
+        self.wait(async {
+            let stream = self
+                .client
+                .request_stream(request(&Method::GET, path, None));
+            if let Ok(stream) = stream.await {
+                // What was read before an error counts.
+                pin!(stream).read_to_end(&mut heard).await.ok();
+            }
         });
-        binding["subjects"] = json!([
-            {"kind": "ServiceAccount", "name": name, "namespace": namespace},
-        ]);
-        self.create(&format!("/apis/{version}/clusterrolebindings"), &binding);
-    }
-
-    /// A new token of a service account.
-    ///
-    /// # Panics
-    /// When there is no such account.
-    pub fn token(&self, namespace: &str, account: &str) -> String {
-        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
-        let request = json!({
-            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {},
-        });
-        let answer = self.create(&path, &request);
-        let token = answer["status"]["token"].as_str();
-        token.expect("a token was asked for").to_owned()
-    }
-
-    fn expect(&self, method: &Method, path: &str, body: Option<&Value>) -> Value {
-        let answer = self.send(method, path, body);
-        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        String::from_utf8_lossy(&heard).into_owned()
     }
 
     /// Sends a request and returns the answer.
@@ -256,6 +225,11 @@ impl Kubernetes {
         body: Option<&Value>,
     ) -> Result<Value, kube::Error> {
         self.wait(self.client.request(request(method, path, body)))
+    }
+
+    fn expect(&self, method: &Method, path: &str, body: Option<&Value>) -> Value {
+        let answer = self.send(method, path, body);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     fn send_all(&self, requests: impl Iterator<Item = (Method, String, Value)> + Send) {
@@ -279,28 +253,6 @@ impl fmt::Debug for Kubernetes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kubernetes").finish_non_exhaustive()
     }
-}
-
-/// A Node object as a kubelet registers it, which has pods from these networks and can be reached
-/// at these addresses.
-pub fn node(name: &str, pod_cidrs: &[IpNetwork], addresses: &[IpAddr]) -> Value {
-    let mut node = named("v1", "Node", name);
-    node["metadata"]["labels"] = json!({"kubernetes.io/hostname": name});
-    // Kubelet's own. flanneld ends in a panic at a Node without any annotation.
-    let attach = "volumes.kubernetes.io/controller-managed-attach-detach";
-    node["metadata"]["annotations"] = json!({attach: "true"});
-    let cidrs: Vec<_> = pod_cidrs.iter().map(IpNetwork::to_string).collect();
-    if let Some(first) = cidrs.first() {
-        node["spec"] = json!({"podCIDR": first, "podCIDRs": cidrs});
-    }
-    let internal = |address| json!({"type": "InternalIP", "address": address});
-    let addresses: Vec<_> = addresses.iter().map(internal).collect();
-    node["status"] = json!({"addresses": addresses});
-    node
-}
-
-fn named(version: &str, kind: &str, name: &str) -> Value {
-    json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}})
 }
 
 fn request(method: &Method, path: &str, body: Option<&Value>) -> Request<Vec<u8>> {

@@ -5,16 +5,23 @@
 //!
 //! As the laboratory itself it panics when something of its own can't be built.
 
+mod accounts;
 mod authority;
 mod cluster;
 mod control_plane;
 mod flanneld;
+mod joined;
 mod kubeconfig;
 mod kubernetes;
+mod meddler;
+mod objects;
 
 pub use authority::{Authority, Certified};
 pub use cluster::{ACCOUNT, Cluster, NAMESPACE};
 pub use control_plane::ControlPlane;
 pub use flanneld::{Flanneld, Rules, delegated, flannel_pod, subnet_env};
+pub use joined::{assert_joined, peer_routes, wait_for_peers};
 pub use kubeconfig::{Kubeconfig, User};
-pub use kubernetes::{Kubernetes, node};
+pub use kubernetes::Kubernetes;
+pub use meddler::{Asked, Meddler, Mischief};
+pub use objects::node;

@@ -1,43 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The laboratory proved with flannel alone: what a cluster of its nodes does here is known.
 
-use e2e_tests::{Cluster, Rules, flannel_pod, subnet_env};
-use integration_tests::{Member, PATIENCE, Pod, Stack, ping};
+use e2e_tests::{Cluster, Rules, assert_joined, flannel_pod, subnet_env, wait_for_peers};
+use integration_tests::Stack;
 use serde_json::Value;
-
-/// A pod on each member reaches those of all others.
-fn assert_joined(cluster: &Cluster, pods: &[Pod]) {
-    let families = cluster.fleet.network().len();
-    for (index, from) in pods.iter().enumerate() {
-        let others = pods.iter().enumerate().filter(|(other, _)| *other != index);
-        let others: Vec<_> = others.flat_map(|(_, to)| to.all_addresses()).collect();
-        assert_eq!(others.len(), families * (pods.len() - 1));
-        for to in others {
-            assert!(ping(from, to, PATIENCE), "{to}");
-        }
-    }
-}
-
-/// How many routes to other nodes' pods a member has.
-fn routes(member: &Member) -> usize {
-    let routes = ["-4", "-6"].map(|family| member.node.ip(&format!("{family} route show")));
-    routes.concat().matches(" onlink").count()
-}
 
 fn ring(stack: Stack, rules: Rules) {
     let cluster = Cluster::new(3, stack);
     let members = &cluster.fleet.members;
     let start = |member| cluster.flanneld(member, rules, &["--ip-masq"]);
-    let flannelds: Vec<_> = members.iter().map(start).collect();
+    let _flannelds: Vec<_> = members.iter().map(start).collect();
     let pods: Vec<_> = members.iter().map(flannel_pod).collect();
     for member in members {
-        let wanted = cluster.fleet.network().len() * 2;
-        let joined = member
-            .node
-            .eventually(PATIENCE, || routes(member) == wanted);
-        assert!(joined.is_some(), "{}", flannelds[0].log());
+        wait_for_peers(member, 2);
     }
-    assert_joined(&cluster, &pods);
+    assert_joined(&pods);
 }
 
 #[test]

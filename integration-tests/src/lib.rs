@@ -17,6 +17,7 @@ mod execution;
 pub mod flannel;
 mod fleet;
 mod frame;
+pub mod http;
 mod lone_node;
 mod member;
 mod metadata;

@@ -37,6 +37,17 @@ pub(crate) enum Cause {
     Retry,
 }
 
+impl Cause {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::List,
+        Self::Notification,
+        Self::Host,
+        Self::Audit,
+        Self::Retry,
+    ];
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

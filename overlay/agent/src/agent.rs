@@ -16,6 +16,7 @@ use crate::believed::{Believed, Changes, Unusable};
 use crate::cli::origin;
 use crate::journal::Journal;
 use crate::kernel::{Heard, Kernel};
+use crate::observed::{Observed, Reading};
 use crate::overlay::NodeOverlay;
 use crate::publication::Publication;
 use crate::signals::{Order, Signals};
@@ -35,6 +36,7 @@ pub(crate) struct Agent<S> {
     standing: Standing,
     publication: Publication,
     journal: Journal,
+    observed: Observed,
 }
 
 /// Why the loop goes on.
@@ -53,6 +55,7 @@ impl<S: Source> Agent<S> {
         agenda: Agenda,
         belief: Belief,
         publication: Publication,
+        observed: Observed,
     ) -> Self {
         Self {
             source,
@@ -62,6 +65,7 @@ impl<S: Source> Agent<S> {
             standing: Standing::default(),
             publication,
             journal: Journal::begin(),
+            observed,
         }
     }
 
@@ -74,6 +78,7 @@ impl<S: Source> Agent<S> {
                 heard = kernel.hear(self.overlay.devices()) => Wake::Told(heard),
                 () = sleep_until(self.agenda.next().into()) => Wake::Due,
             };
+            self.observed.turns(Instant::now());
             match wake {
                 Wake::Ordered(Order::End) => return self.end(),
                 Wake::Ordered(Order::Read) | Wake::ListChanged => {
@@ -165,6 +170,7 @@ impl<S: Source> Agent<S> {
         match self.belief.weigh(now, doubt) {
             Verdict::Believe => self.conclude(answer),
             Verdict::AskAgain(when) => {
+                self.observed.has_read(Reading::Doubted);
                 if doubt == Some(Doubt::NoPeers) {
                     self.journal.doubts();
                 }
@@ -192,10 +198,12 @@ impl<S: Source> Agent<S> {
     fn conclude(&mut self, answer: Result<Believed, Unusable>) {
         match answer {
             Ok(list) => {
+                self.observed.believes(&list.complaints);
                 self.journal.believes(&list.complaints);
                 self.adopt(list);
             }
             Err(error) => {
+                self.observed.has_read(Reading::Unusable);
                 self.journal.refuses(&error);
                 self.agenda.read_at(Instant::now() + REREAD);
             }
@@ -262,6 +270,7 @@ impl<S: Source> Agent<S> {
         debug!(%cause, ?scope, seconds, "looked");
         self.agenda.has_looked(begun, now, scope, outcome.failed());
         if let Some(believed) = self.overlay.believed() {
+            self.observed.looked(cause, now - begun, outcome);
             self.standing.note(&believed.cluster, outcome);
             self.journal.looked(cause, outcome, &self.standing, now);
         }
@@ -275,6 +284,8 @@ impl<S: Source> Agent<S> {
             .chain(self.source.troubles().iter().cloned())
             .collect();
         let last_error = (!errors.is_empty()).then(|| errors.join("; "));
+        self.observed
+            .stands(&self.overlay, &self.standing, last_error.as_ref());
         self.publication
             .publish(&self.overlay, &self.standing, last_error);
     }

@@ -3,18 +3,20 @@
 
 mod cluster;
 mod flannel;
+mod service;
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use dataplane::Origin;
 use ipnetwork::IpNetwork;
 use topology::{Settings, Vni};
 
 pub(crate) use cluster::{Cluster, From};
 pub(crate) use flannel::{Flannel, SUBNET_ENV};
+pub(crate) use service::{LogFormat, Service};
 
 /// Keeps this node's part of the VXLAN overlay between pods equal to a list of nodes.
 #[derive(Debug, Parser)]
@@ -89,12 +91,8 @@ pub(crate) struct Run {
     /// many seconds
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds(1))]
     pub(crate) confirm_after: u64,
-    /// How to write the log, which goes to stderr
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
-    pub(crate) log_format: LogFormat,
-    /// What to log: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub(crate) log_level: tracing::Level,
+    #[command(flatten)]
+    pub(crate) service: Service,
 }
 
 #[derive(Args, Debug)]
@@ -134,14 +132,6 @@ pub(crate) struct Overlay {
     /// The device is flannel's: run takes it and its routes over, cleanup removes them
     #[arg(long)]
     pub(crate) take_over_flannel: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// A line of text with keys and values
-    Text,
-    /// A JSON object on a line
-    Json,
 }
 
 impl Run {
@@ -285,6 +275,7 @@ mod tests {
             ("--nodes n --confirm-after 18446744073709551615", "86400"),
             ("--nodes n --conflist-template t", "--conflist"),
             ("--nodes n --log-level loud", "loud"),
+            ("--nodes n --http 8474", "ADDRESS:PORT"),
             ("--nodes n --kubernetes", "--kubernetes"),
             ("--nodes n --kubeconfig k", "--kubeconfig"),
             ("--nodes n --remove-taint k", "--remove-taint"),

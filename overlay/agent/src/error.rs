@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{conflist, flannel, kernel, lock};
+use crate::{conflist, flannel, http, kernel, lock};
 
 /// What is said to whoever gave the command.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,8 @@ pub(crate) enum Error {
         "flanneld does not masquerade yet, nor lets packets through: begin it on this node, and then take podwired's rules away; nothing was changed"
     )]
     FlannelIsAway,
+    #[error(transparent)]
+    Http(#[from] http::Error),
     #[error("cannot remove {}: {error}", path.display())]
     Remove { path: PathBuf, error: io::Error },
     #[error(transparent)]

@@ -5,8 +5,8 @@
 //! [`source`] says who the nodes are, [`belief`] whether to believe it, [`overlay`] is what is
 //! believed and its programming, [`agenda`] what is to be done next, and [`agent`] the loop that
 //! brings them together. What it does is for all to see in the [`publication`]: the state file and
-//! the conflist. One task on one thread does everything: a look at 5,000 peers takes less time
-//! than anybody would notice, and nothing has to be locked.
+//! the conflist; and, for whoever asks by [`http`], in what is [`observed`] of the loop. One task
+//! on one thread does everything: a look at 5,000 peers takes less time than anybody would notice.
 
 mod agenda;
 mod agent;
@@ -18,11 +18,13 @@ mod conflist;
 mod egress;
 mod error;
 mod flannel;
+mod http;
 mod journal;
 mod kernel;
 mod lock;
 mod log;
 mod notify;
+mod observed;
 mod overlay;
 mod publication;
 mod readable;

@@ -19,9 +19,11 @@ use crate::cli::Run;
 use crate::conflist::Conflist;
 use crate::error::Error;
 use crate::flannel::{Here, Running, SubnetEnvFile};
+use crate::http::Server;
 use crate::kernel::Kernel;
 use crate::lock::Lock;
 use crate::log;
+use crate::observed::Observed;
 use crate::overlay::{NodeOverlay, Wishes};
 use crate::publication::Publication;
 use crate::signals::Signals;
@@ -29,7 +31,7 @@ use crate::source::{ClusterNodes, Host, NodesFile, Source};
 use crate::state_file::{self, StateFile};
 
 pub(crate) fn run(options: Run) -> Result<ExitCode, Error> {
-    log::begin(options.log_format, options.log_level);
+    log::begin(options.service.log_format, options.service.log_level);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -89,6 +91,7 @@ async fn follow<S: Source>(
     running: Running,
     signals: Signals,
 ) -> Result<(), Error> {
+    let http = options.service.http.map(Server::bind).transpose()?;
     let subnet_env = options.subnet_env().map(absolute).transpose()?;
     let subnet_env = subnet_env.map(SubnetEnvFile);
     let publication = Publication::new(state, conflist, subnet_env, source.file());
@@ -97,6 +100,10 @@ async fn follow<S: Source>(
     let overlay = NodeOverlay::new(Rtnl::open()?, Nft::open()?, wishes(options, running)?);
     let audit_interval = Duration::from_secs(options.audit_interval);
     let agenda = Agenda::new(Instant::now(), audit_interval);
+    let observed = Observed::new(Instant::now(), audit_interval);
+    if let Some(http) = http {
+        http.start(observed.clone(), source.counting())?;
+    }
     let belief = Belief::new(Duration::from_secs(options.confirm_after));
     let file = options.source.nodes.as_ref();
     info!(
@@ -108,7 +115,7 @@ async fn follow<S: Source>(
         vni = overlay.wishes().settings.vni.get(),
         "podwired begins"
     );
-    Agent::new(source, overlay, agenda, belief, publication)
+    Agent::new(source, overlay, agenda, belief, publication, observed)
         .run(kernel, signals)
         .await;
     Ok(())

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use topology::{NodeList, ParseError, Remembered};
 
+use crate::http::Counting;
 use crate::standing::Standing;
 
 pub(crate) use file::NodesFile;
@@ -42,6 +43,11 @@ pub(crate) trait Source {
 
     /// Hears how it stands with the overlay, and tells others who want to know.
     fn hear(&mut self, _standing: &Standing) {}
+
+    /// What counts its requests, if it makes any.
+    fn counting(&self) -> Option<Counting> {
+        None
+    }
 
     /// What is wrong with it, although there is a list: a sentence each.
     fn troubles(&self) -> &[String] {

@@ -6,6 +6,9 @@ use std::fmt;
 use dataplane::Report;
 use topology::Cluster;
 
+/// What a change to the ruleset is called.
+pub(crate) const SET_RULES: &str = "set rules";
+
 /// What a look found and did.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -68,7 +71,7 @@ impl Outcome {
             .map(|(action, count)| (action.to_string(), *count))
             .collect();
         if !self.rules.is_empty() && self.rules_error.is_none() {
-            operations.push(("set rules".to_owned(), self.rules.len()));
+            operations.push((SET_RULES.to_owned(), self.rules.len()));
         }
         Operations(operations)
     }
@@ -90,6 +93,11 @@ impl Operations {
     /// Whether all was right already.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Each kind, and how many there were.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.0.iter().map(|(kind, count)| (kind.as_str(), *count))
     }
 
     /// Whether others were of the same kinds.

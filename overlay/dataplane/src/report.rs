@@ -100,6 +100,30 @@ pub enum Action {
     DeleteFdbEntry,
 }
 
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::CreateDevice,
+        Self::RemakeDevice,
+        Self::ChangeTunnel,
+        Self::Release,
+        Self::SetMac,
+        Self::SetMtu,
+        Self::SetUp,
+        Self::SetSysctl,
+        Self::AddAddress,
+        Self::DeleteAddress,
+        Self::DeleteDevice,
+        Self::SetFdbEntry,
+        Self::SetNeighbour,
+        Self::AddRoute,
+        Self::ReplaceRoute,
+        Self::DeleteRoute,
+        Self::DeleteNeighbour,
+        Self::DeleteFdbEntry,
+    ];
+}
+
 impl From<&Op> for Action {
     fn from(op: &Op) -> Self {
         match op {

@@ -5,6 +5,7 @@
 # make e2e                     the tests with a real API server and the real flanneld (builds them: minutes)
 # make bench                   what operations cost, and what the way between nodes carries
 # make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin, podwired into $(DESTDIR)/usr/local/bin
+# make dist | image           what `install` installs, below target/dist | and as a container image
 # make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
 
 PLUGINS := bridge flannel host-local loopback vxlan
@@ -32,7 +33,10 @@ FORBIDDEN := This machine forbids user namespaces to users (sysctl user.max_user
 endif
 endif
 
-.PHONY: demo test e2e bench install build tools cluster lint toolchain packages namespaces
+IMAGE := podwire:0.1.0
+IMAGE_BUILDER ?= $(firstword $(shell command -v buildah podman docker))
+
+.PHONY: demo test e2e bench install dist image build tools cluster lint toolchain packages namespaces
 
 demo: toolchain namespaces
 	cargo build --locked --workspace --bins
@@ -67,6 +71,15 @@ install: build
 	    $$as_root install -m 755 $(BUILT)/$${to##*/} $$new && \
 	    $$as_root mv -f $$new $$to || exit 1; \
 	done
+
+dist:
+	rm -rf target/dist
+	$(MAKE) install DESTDIR=target/dist
+
+# An image of files alone: nothing is executed in it, and no other image is its base.
+image: dist
+	@test -n "$(IMAGE_BUILDER)" || { echo "make image needs buildah, podman or docker" >&2; exit 1; }
+	$(IMAGE_BUILDER) build --tag $(IMAGE) --file conf-examples/kubernetes/Dockerfile target/dist
 
 build: toolchain
 	cargo build --locked --release --bins $(PLUGINS:%=--package %) --package $(AGENT)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every file below `conf-examples/`, as it stands, driven by the CNI project's own runtime.
 
+mod kubernetes;
 mod overlay;
 mod unit;
 
@@ -293,7 +294,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 fn every_example_has_a_test() {
     for file in files(&directory()) {
         let name = file.strip_prefix(directory()).unwrap().to_str().unwrap();
-        let mut tested = TESTED.iter().chain(overlay::TESTED).chain(unit::TESTED);
-        assert!(tested.any(|file| *file == name), "nothing tests {name}");
+        let mut tested = [TESTED, kubernetes::TESTED, overlay::TESTED, unit::TESTED].into_iter();
+        assert!(
+            tested.any(|files| files.contains(&name)),
+            "nothing tests {name}"
+        );
     }
 }

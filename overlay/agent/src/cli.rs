@@ -3,6 +3,7 @@
 
 mod cluster;
 mod flannel;
+mod install;
 mod service;
 
 use std::num::{NonZeroU16, NonZeroU32};
@@ -16,6 +17,7 @@ use topology::{Settings, Vni};
 
 pub(crate) use cluster::{Cluster, From};
 pub(crate) use flannel::{Flannel, SUBNET_ENV};
+pub(crate) use install::Install;
 pub(crate) use service::{LogFormat, Service};
 
 /// Keeps this node's part of the VXLAN overlay between pods equal to a list of nodes.
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Removes the overlay from this node.
     Cleanup(Cleanup),
+    /// Copies the plugins to where the host's runtime looks for them.
+    Install(Install),
 }
 
 /// Where the state file is when nobody says otherwise; the `vxlan` plugin looks there, too.

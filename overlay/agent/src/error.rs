@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{conflist, flannel, http, kernel, lock};
+use crate::{conflist, flannel, http, install, kernel, lock};
 
 /// What is said to whoever gave the command.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub(crate) enum Error {
     FlannelIsAway,
     #[error(transparent)]
     Http(#[from] http::Error),
+    #[error(transparent)]
+    Install(#[from] install::Error),
     #[error("cannot remove {}: {error}", path.display())]
     Remove { path: PathBuf, error: io::Error },
     #[error(transparent)]

@@ -19,6 +19,7 @@ mod egress;
 mod error;
 mod flannel;
 mod http;
+mod install;
 mod journal;
 mod kernel;
 mod lock;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(options) => run::run(*options),
         Command::Status(options) => status::status(&options),
+        Command::Install(options) => install::install(&options),
         Command::Cleanup(options) => cleanup::cleanup(&options),
     };
     outcome.unwrap_or_else(|error| {

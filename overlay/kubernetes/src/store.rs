@@ -27,6 +27,8 @@ pub(crate) struct Store {
     /// Counts the lists of all Nodes: what the last one did not have is gone.
     round: u32,
     own: Own,
+    /// Whether a list of all Nodes has begun and not ended yet.
+    listing: bool,
     /// Whether all Nodes have been listed, and the own one been looked up.
     listed: bool,
     own_listed: bool,
@@ -76,6 +78,7 @@ impl Store {
                 node: None,
                 found: false,
             },
+            listing: false,
             listed: false,
             own_listed: false,
             live: false,
@@ -86,6 +89,7 @@ impl Store {
     /// A list of all Nodes begins.
     pub(crate) const fn begin(&mut self) {
         self.round = self.round.wrapping_add(1);
+        self.listing = true;
     }
 
     /// A Node is there, and says this.
@@ -130,8 +134,10 @@ impl Store {
             changed |= !stays && entry.is_visible();
             stays
         });
+        self.listing = false;
         self.listed = true;
-        self.effect(changed, false)
+        let wanted = self.entries.values().any(Entry::wants_pods);
+        self.effect(changed, wanted)
     }
 
     /// A look-up of the own Node begins.

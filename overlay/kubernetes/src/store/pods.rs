@@ -36,9 +36,13 @@ pub(crate) enum Answer {
 }
 
 impl Store {
-    /// Whose pod CIDRs are to be asked for.
+    /// Whose pod CIDRs are to be asked for. While a list comes in nobody's are: at its end they
+    /// may be so many that another list is the better way.
     pub(crate) fn wanted(&self, now: Instant) -> Wanted {
         let mut wanted = Wanted::default();
+        if self.listing {
+            return wanted;
+        }
         for (name, entry) in self.entries.iter().filter(|(_, it)| it.wants_pods()) {
             match entry.pods.due() {
                 Some(due) if due > now => {

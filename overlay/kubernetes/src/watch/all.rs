@@ -50,7 +50,5 @@ impl Followed for AllNodes<'_> {
 
     fn complete(&self) {
         self.0.update(|store| store.complete());
-        // What a cache knew may be complete already, and nobody else looks then.
-        self.0.wanted.notify_one();
     }
 }

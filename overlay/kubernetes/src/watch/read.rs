@@ -20,7 +20,7 @@ const FIRST: Duration = Duration::from_secs(30);
 /// How long a watch may be silent: API servers send a bookmark each minute.
 const SILENCE: Duration = Duration::from_secs(150);
 /// A watch on which this long nothing bad was heard is a good one.
-const GOOD: Duration = Duration::from_secs(2);
+const GOOD: Duration = Duration::from_millis(500);
 
 /// How far a watch is.
 struct Watch {

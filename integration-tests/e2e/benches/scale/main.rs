@@ -40,10 +40,11 @@ fn main() {
 
 /// The cluster and what runs in it.
 struct Bench {
-    cluster: Cluster,
-    nodes: usize,
+    // These end before the nodes that they run in.
     agents: Vec<Agent>,
     flanneld: Option<Flanneld>,
+    cluster: Cluster,
+    nodes: usize,
 }
 
 impl Bench {

@@ -3,12 +3,14 @@
 
 mod config;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
-use http::{Request, Response};
+use flate2::read::GzDecoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, RETRY_AFTER};
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -24,6 +26,8 @@ use crate::tally::{Tally, Verb};
 const ANSWER: Duration = Duration::from_secs(30);
 /// The longest answer in bytes that is taken: no page of a list is near it.
 const LONGEST: usize = 32 << 20;
+/// How what is long may come (RFC 9110, section 8.4.1.3).
+const GZIP: &str = "gzip";
 
 /// The API server.
 #[derive(Debug)]
@@ -79,23 +83,31 @@ impl Api {
         verb: Verb,
         request: &Request<Vec<u8>>,
     ) -> Result<T, Failure> {
-        let body = self.open(verb, request).await?;
-        let read = match collect(body).await {
-            Ok(body) => serde_json::from_slice(&body).map_err(|error| garbage(&error)),
-            Err(failure) => Err(failure),
-        };
+        let mut request = request.clone();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(GZIP));
+        let read = read(self.answer(verb, &request).await?).await;
         read.inspect_err(|failure| self.tally.failure(failure.cause))
     }
 
     /// Sends a request and returns the answer's body, which may take its time.
-    ///
-    /// Credentials that are not accepted may have been renewed since they were read: they are read
-    /// again, and the request is sent once more.
     pub(crate) async fn open(
         &self,
         verb: Verb,
         request: &Request<Vec<u8>>,
     ) -> Result<Body, Failure> {
+        Ok(self.answer(verb, request).await?.into_body())
+    }
+
+    /// Sends a request and returns the answer.
+    ///
+    /// Credentials that are not accepted may have been renewed since they were read: they are read
+    /// again, and the request is sent once more.
+    async fn answer(
+        &self,
+        verb: Verb,
+        request: &Request<Vec<u8>>,
+    ) -> Result<Response<Body>, Failure> {
         let mut sent = self.send(verb, request).await;
         if matches!(&sent, Err(failure) if failure.cause == Cause::Unauthorized) {
             sent = self.send(verb, request).await;
@@ -107,7 +119,11 @@ impl Api {
         sent
     }
 
-    async fn send(&self, verb: Verb, request: &Request<Vec<u8>>) -> Result<Body, Failure> {
+    async fn send(
+        &self,
+        verb: Verb,
+        request: &Request<Vec<u8>>,
+    ) -> Result<Response<Body>, Failure> {
         let (client, number) = self.client().await?;
         let sending = client.send(request.clone().map(Body::from));
         let answer = match timeout(ANSWER, sending).await {
@@ -125,7 +141,7 @@ impl Api {
         };
         self.tally.request(verb, Some(answer.status().as_u16()));
         if answer.status().is_success() {
-            return Ok(answer.into_body());
+            return Ok(answer);
         }
         let failure = refusal(answer).await;
         if failure.cause == Cause::Unauthorized {
@@ -180,6 +196,34 @@ pub(crate) async fn part(body: &mut Body) -> Result<Option<bytes::Bytes>, Failur
     }
 }
 
+/// Reads all of an answer. What is long comes compressed: a list of whole Nodes shrinks to a
+/// twentieth.
+async fn read<T: DeserializeOwned>(answer: Response<Body>) -> Result<T, Failure> {
+    let encoding = answer.headers().get(CONTENT_ENCODING);
+    let compressed = encoding.is_some_and(|encoding| encoding == GZIP);
+    let mut content = collect(answer.into_body()).await?;
+    if compressed {
+        content = decompressed(&content)?;
+    }
+    serde_json::from_slice(&content).map_err(|error| garbage(&error))
+}
+
+fn decompressed(content: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut plain = Vec::new();
+    let limit = LONGEST as u64 + 1;
+    let read = GzDecoder::new(content).take(limit).read_to_end(&mut plain);
+    read.map_err(|error| Failure::below(Cause::Garbage, &error))?;
+    bounded(plain)
+}
+
+fn bounded(content: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    if content.len() > LONGEST {
+        let why = format!("the API server's answer is longer than {LONGEST} bytes");
+        return Err(Failure::new(Cause::Garbage, why));
+    }
+    Ok(content)
+}
+
 async fn collect(mut body: Body) -> Result<Vec<u8>, Failure> {
     let mut content = Vec::new();
     loop {
@@ -189,10 +233,7 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Failure> {
             Ok(Err(failure)) => return Err(failure),
             Err(_) => return Err(silence()),
         }
-        if content.len() > LONGEST {
-            let why = format!("the API server's answer is longer than {LONGEST} bytes");
-            return Err(Failure::new(Cause::Garbage, why));
-        }
+        content = bounded(content)?;
     }
 }
 
@@ -215,4 +256,33 @@ fn silence() -> Failure {
         ANSWER.as_secs()
     );
     Failure::new(Cause::Silence, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn compressed(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_compressed_answer_is_what_it_was() {
+        assert_eq!(decompressed(&compressed(b"{}")).unwrap(), b"{}");
+    }
+
+    #[test]
+    fn a_small_answer_that_becomes_too_large_is_given_up() {
+        let bomb = compressed(&vec![b' '; LONGEST + 1]);
+        assert!(bomb.len() < LONGEST / 100);
+        assert!(decompressed(&bomb).unwrap_err().why.contains("longer than"));
+        assert!(decompressed(b"{}").is_err());
+    }
 }

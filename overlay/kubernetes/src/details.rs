@@ -21,8 +21,10 @@ use crate::tally::Verb;
 use crate::troubles::Wish;
 use crate::watch::NODES;
 
-/// More nodes than these are not asked for one by one: all are listed.
+/// Up to so many nodes are asked for one by one. If they are more, and more than this part of all
+/// nodes, all are listed: compressed, a list costs each of its nodes a tenth of a request.
 const FEW: usize = 64;
+const PART: usize = 10;
 /// How many are asked for at a time.
 const AT_ONCE: usize = 8;
 /// How many Nodes a page of the list has: whole ones, of 15 kB and more, of which one page is in
@@ -44,7 +46,8 @@ pub(crate) async fn ask(shared: &Shared) {
             }
             continue;
         }
-        let asked = if wanted.names.len() > FEW {
+        let (known, _) = shared.store().count();
+        let asked = if wanted.names.len() > FEW.max(known / PART) {
             list(shared, &wanted.names).await
         } else {
             get(shared, wanted.names).await

@@ -3,13 +3,10 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use integration_tests::flannel::{self, Vtep};
-use integration_tests::{Echo, Fleet, Member, PATIENCE, Place, Pod, Stack, Stream, ask_udp};
+use integration_tests::{Fleet, Inquirer, Member, PATIENCE, Pod, Stack, Stream};
 use net::Mac;
 use serde_json::{Value, json};
 
@@ -108,13 +105,13 @@ impl Cluster {
         streams.collect()
     }
 
-    /// Has the first pod ask the world without end, each time by a new flow.
-    pub(crate) fn askers(&self) -> Vec<Asker> {
+    /// The first pod asks the world; each answer goes to the node.
+    pub(crate) fn inquirers(&self) -> Vec<Inquirer> {
         let addresses = self.fleet.outside_addresses().into_iter();
         let expected = self.member().underlay();
         let ends = addresses.zip(expected);
         ends.map(|(address, as_whom)| {
-            Asker::start(&self.pods[0], &self.fleet.outside, address, as_whom)
+            Inquirer::start(&self.pods[0], &self.fleet.outside, address, as_whom)
         })
         .collect()
     }
@@ -147,50 +144,6 @@ pub(crate) fn ruleset(member: &Member) -> String {
     member.node.tool("nft", "list ruleset")
 }
 
-/// Asks a server outside who it is, again and again.
-pub(crate) struct Asker {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<(u64, Vec<String>)>>,
-    _server: Echo,
-}
-
-impl Asker {
-    fn start(pod: &Place, outside: &Place, address: IpAddr, as_whom: IpAddr) -> Self {
-        let server = Echo::start(outside, address, 70);
-        let (stop, to, pod) = (
-            Arc::new(AtomicBool::new(false)),
-            server.address(),
-            pod.clone(),
-        );
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let (mut asked, mut wrong) = (0, Vec::new());
-            while !stopped.load(Ordering::Relaxed) {
-                asked += 1;
-                match ask_udp(&pod, to) {
-                    Ok(seen) if seen.ip() == as_whom => {}
-                    other => wrong.push(format!("question {asked}: {other:?}")),
-                }
-            }
-            (asked, wrong)
-        });
-        Self {
-            stop,
-            thread: Some(thread),
-            _server: server,
-        }
-    }
-
-    /// How many questions there were; all of them were answered to the node's address.
-    pub(crate) fn end(mut self) -> u64 {
-        self.stop.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().expect("it ends once");
-        let (asked, wrong) = thread.join().expect("it does not fail");
-        assert!(wrong.is_empty(), "{wrong:?}");
-        asked
-    }
-}
-
 pub(crate) fn assert_none_lost(streams: Vec<Stream>) {
     for stream in streams {
         assert!(stream.wait_for(100, PATIENCE));
@@ -199,12 +152,8 @@ pub(crate) fn assert_none_lost(streams: Vec<Stream>) {
     }
 }
 
-pub(crate) fn within_a_second(mut is_so: impl FnMut() -> bool) -> bool {
-    let limit = Instant::now() + Duration::from_secs(1);
-    while Instant::now() < limit {
-        if is_so() {
-            return true;
-        }
-    }
-    false
+/// Whether it becomes so within a second; what the kernel tells of has it looked again.
+pub(crate) fn within_a_second(member: &Member, is_so: impl FnMut() -> bool) -> bool {
+    let limit = Duration::from_secs(1);
+    member.node.eventually(limit, is_so).is_some()
 }

@@ -2,39 +2,31 @@
 //! What comes with flannel's place: its file, its differences, and itself.
 
 use std::fs;
-use std::time::Instant;
+use std::path::Path;
 
 use integration_tests::{Agent, PATIENCE};
 
-use crate::lab::{ARGS, Cluster, NODES, SUBNET_ENV, make_rules, saved, within_a_second};
+use crate::lab::{ARGS, Cluster, NODES, SUBNET_ENV, make_rules, saved};
 
 #[test]
 fn subnet_env_says_what_the_plugin_flannel_needs() {
     let cluster = Cluster::new();
     let member = cluster.member();
-    let content = || member.node.run(|| fs::read_to_string(SUBNET_ENV));
-    let before = content().expect("flanneld left it");
+    let before = member.node.read(SUBNET_ENV);
     let agent = Agent::converged(&member.node, &ARGS);
     // Dual stack: packets of 1450 octets would not fit.
     let expected = before.replace("1450", "1430");
-    assert!(
-        within_a_second(|| content().is_ok_and(|it| it == expected)),
-        "{:?}",
-        content()
-    );
-    member
-        .node
-        .run(|| fs::remove_file(SUBNET_ENV))
-        .expect("it is there");
-    let limit = Instant::now() + PATIENCE;
-    while content().is_err() {
-        assert!(
-            Instant::now() < limit,
-            "it is not written again:\n{}",
-            agent.log()
-        );
+    let is_written = || {
+        let content = member.node.run(|| fs::read_to_string(SUBNET_ENV));
+        content.is_ok_and(|it| it == expected)
+    };
+    let path = Path::new(SUBNET_ENV);
+    for _ in 0..2 {
+        let written = member.node.file_eventually(path, PATIENCE, is_written);
+        assert!(written, "{}", agent.log());
+        let removed = member.node.run(|| fs::remove_file(SUBNET_ENV));
+        removed.expect("it is there");
     }
-    assert_eq!(content().expect("it is there"), expected);
 }
 
 /// flanneld makes its rules anew every few seconds: they go again, and it is said once.
@@ -43,17 +35,13 @@ fn a_flanneld_that_runs_still_is_told_of_once() {
     let cluster = Cluster::new();
     let member = cluster.member();
     let agent = Agent::converged(&member.node, &ARGS);
-    for _ in 0..2 {
-        let gone = || !saved(member).contains("FLANNEL");
-        let limit = Instant::now() + PATIENCE;
-        while !gone() {
-            assert!(Instant::now() < limit, "{}\n{}", saved(member), agent.log());
-        }
+    let mut heard = 0;
+    for round in 0..3 {
+        let removed = agent.says_after(heard, "removed flannel's rules", PATIENCE);
+        assert!(removed.is_some(), "round {round}: {}", agent.log());
+        assert!(!saved(member).contains("FLANNEL"));
+        heard = agent.log().len();
         make_rules(&cluster.fleet, member);
-    }
-    let limit = Instant::now() + PATIENCE;
-    while agent.log().matches("removed flannel's rules").count() < 3 {
-        assert!(Instant::now() < limit, "{}", agent.log());
     }
     let told = agent.log().matches("flanneld seems to run still").count();
     assert_eq!(told, 1, "{}", agent.log());

@@ -17,7 +17,7 @@ fn rules_give_way_without_a_gap_and_are_kept() {
     // A connection that flannel's rules have masqueraded.
     let old = Conversation::start(&cluster.pods[0], &cluster.fleet.outside, outside, 80);
     assert_eq!(old.seen().ip(), member.underlay()[0]);
-    let (streams, askers) = (cluster.streams(), cluster.askers());
+    let (streams, inquirers) = (cluster.streams(), cluster.inquirers());
     let agents: Vec<_> = cluster
         .fleet
         .members
@@ -42,8 +42,8 @@ fn rules_give_way_without_a_gap_and_are_kept() {
     }
     assert!(old.wait_for(20, PATIENCE));
     assert_none_lost(streams);
-    for asker in askers {
-        assert!(asker.end() > 20);
+    for inquirer in inquirers {
+        assert!(inquirer.end() > 20);
     }
     // Somebody empties the chain: its policy cuts pods off from each other.
     member.node.tool("iptables", "-w -F FORWARD");
@@ -53,12 +53,12 @@ fn rules_give_way_without_a_gap_and_are_kept() {
             .count()
             == 4
     };
-    assert!(within_a_second(restored), "{}", agents[0].log());
+    assert!(within_a_second(member, restored), "{}", agents[0].log());
     drop(old);
     // Without any rule but ours pods still go out as their node.
     member.node.tool("nft", "flush ruleset");
     let restored = || ruleset(member).contains("masq-overlay/subnets");
-    assert!(within_a_second(restored), "{}", agents[0].log());
+    assert!(within_a_second(member, restored), "{}", agents[0].log());
     let outside = cluster.fleet.outside_addresses().into_iter();
     for (to, node) in outside.zip(member.underlay()) {
         assert_eq!(seen(&cluster.pods[0], &cluster.fleet.outside, to), node);
@@ -71,7 +71,7 @@ fn no_packet_is_lost_there_and_back() {
     let member = cluster.member();
     let macs = || DEVICES.map(|name| member.node.link(name).mac);
     let before = macs();
-    let (streams, askers) = (cluster.streams(), cluster.askers());
+    let (streams, inquirers) = (cluster.streams(), cluster.inquirers());
     let agent = Agent::converged(&member.node, &ARGS);
     agent.terminate();
     let back = ["cleanup", "--keep-device"];
@@ -98,8 +98,8 @@ fn no_packet_is_lost_there_and_back() {
         );
     }
     assert_none_lost(streams);
-    for asker in askers {
-        assert!(asker.end() > 20);
+    for inquirer in inquirers {
+        assert!(inquirer.end() > 20);
     }
     assert_eq!(macs(), before);
     // And once more, from what the way back left.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The overlay of this node: what is believed of the cluster, and its programming.
 
+mod rules;
+
 use std::net::IpAddr;
 
-use dataplane::{Dataplane, Error, Guard, Origin, Report, Surroundings};
+use dataplane::{Dataplane, Guard, Origin, Report, Surroundings};
 use ipnetwork::IpNetwork;
 use net::Rtnl;
 use nft::Nft;
@@ -14,6 +16,7 @@ use crate::believed::{Believed, Unusable};
 use crate::egress::NodeEgress;
 use crate::flannel::Running;
 use crate::standing::Outcome;
+use rules::{is_outrivalled, mend};
 
 /// What the operator says of this node and its overlay.
 #[derive(Debug)]
@@ -268,44 +271,6 @@ impl NodeOverlay {
         let report = dataplane(&self.rtnl, settings, origin).remove();
         report.errors.iter().map(ToString::to_string).collect()
     }
-}
-
-/// Whether there is no device because another program's device or socket has its port.
-fn is_outrivalled(report: &Report) -> bool {
-    let errors = report.errors.iter().map(|failure| &failure.error);
-    let mut rivals = errors.filter(|error| match error {
-        Error::PortTaken { .. } => true,
-        // A device with the same VNI, too: flannel's.
-        Error::Kernel(error) => error.is_exists(),
-        _ => false,
-    });
-    report.devices.is_empty() && rivals.next().is_some()
-}
-
-/// Makes the ruleset right, and says what was missing in it.
-fn mend(
-    guard: &mut Guard<'_>,
-    Believed {
-        cluster, partial, ..
-    }: &Believed,
-    surroundings: &Result<Surroundings, Error>,
-) -> Result<Vec<String>, String> {
-    let bridges = &surroundings.as_ref().map_err(text)?.bridges;
-    // Rules that only lack peers keep those that the list has not.
-    if *partial {
-        if guard.holds(cluster, bridges).map_err(text)? {
-            return Ok(Vec::new());
-        }
-        guard.complete(cluster, bridges).map_err(text)?;
-        if guard.holds(cluster, bridges).map_err(text)? {
-            return Ok(vec!["peers of the guard".to_owned()]);
-        }
-    }
-    let missing = guard.missing(cluster, bridges).map_err(text)?;
-    if !missing.is_empty() {
-        guard.ensure(cluster, bridges).map_err(text)?;
-    }
-    Ok(missing)
 }
 
 fn text(error: impl ToString) -> String {

@@ -92,15 +92,25 @@ impl Nodes {
     /// What is counted.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let (nodes, unreadable) = self.shared.store().count();
-        let (bytes_received, bytes_sent) = self.shared.api.wire().bytes();
-        Counters {
-            bytes_received,
-            bytes_sent,
-            nodes,
-            unreadable,
-            ..self.shared.tally.read()
-        }
+        counted(&self.shared)
+    }
+
+    /// Says what [`Self::counters`] says, also to who does not have this.
+    pub fn counting(&self) -> impl Fn() -> Counters + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || counted(&shared)
+    }
+}
+
+fn counted(shared: &Shared) -> Counters {
+    let (nodes, unreadable) = shared.store().count();
+    let (bytes_received, bytes_sent) = shared.api.wire().bytes();
+    Counters {
+        bytes_received,
+        bytes_sent,
+        nodes,
+        unreadable,
+        ..shared.tally.read()
     }
 }
 

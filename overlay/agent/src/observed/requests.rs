@@ -123,3 +123,65 @@ impl Sheet<'_> {
         ConstGauge::new(value).encode(metric)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
+
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    fn text() -> String {
+        let counted = Counters {
+            requests: BTreeMap::from([(("watch", "2xx"), 3)]),
+            errors: BTreeMap::from([("unreachable", 2)]),
+            watch_restarts: BTreeMap::from([("expired", 1)]),
+            bytes_received: 5000,
+            last_sync: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(7)),
+            ..Counters::default()
+        };
+        let mut registry = Registry::with_prefix("podwire");
+        let counting: Counting = Box::new(move || counted.clone());
+        registry.register_collector(Box::new(Requests::new(counting)));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn counts_have_their_labels() {
+        let text = text();
+        for line in [
+            "podwire_api_requests_total{verb=\"watch\",code=\"2xx\"} 3\n",
+            "podwire_api_errors_total{cause=\"unreachable\"} 2\n",
+            "podwire_watch_restarts_total{cause=\"expired\"} 1\n",
+            "podwire_api_received_bytes_total 5000\n",
+            "podwire_api_sync_timestamp_seconds 7\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
+    }
+
+    /// The document's second table.
+    #[test]
+    fn the_document_has_a_row_for_each() {
+        let text = text();
+        let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let kinds = kinds.map(|line| line.replace(" counter", "_total counter"));
+        let document = include_str!("../../../../docs/metrics.md");
+        let (_, second) = document.split_once("## Of the API server").unwrap();
+        let rows = second.lines().filter_map(|row| row.strip_prefix("| `"));
+        let rows = rows.map(|row| {
+            let (name, rest) = row.split_once('`').unwrap();
+            let name = name.split('{').next().unwrap();
+            format!("{name} {}", rest.split('|').nth(1).unwrap().trim())
+        });
+        assert_eq!(
+            rows.collect::<BTreeSet<_>>(),
+            kinds.collect::<BTreeSet<_>>()
+        );
+    }
+}

@@ -12,6 +12,7 @@ use kubernetes::{Announcement, Nodes, Origin, Snapshot};
 use topology::{Node, NodeList, Remembered, Underlay};
 
 use super::{Source, SourceError};
+use crate::http::Counting;
 use crate::standing::Standing;
 use address::NoAddress;
 pub(crate) use host::Host;
@@ -137,6 +138,10 @@ impl Source for ClusterNodes {
             network_available: self.available,
             remove_taints: self.host.taints.clone(),
         });
+    }
+
+    fn counting(&self) -> Option<Counting> {
+        Some(Box::new(self.nodes.counting()))
     }
 
     fn troubles(&self) -> &[String] {

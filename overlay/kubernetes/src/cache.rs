@@ -66,19 +66,33 @@ struct Remembered {
     nodes: Vec<Member<Box<str>>>,
 }
 
-/// Why a file is of no use.
+/// Why a file that remembers a cluster's nodes is of no use.
 #[derive(Debug, thiserror::Error)]
-enum Useless {
+pub enum Useless {
+    /// It cannot be read at all.
     #[error("{0}")]
     Unreadable(#[from] io::Error),
+    /// Its content is something else.
     #[error("it is not what this program writes: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// It was written by another release.
     #[error("it is of version {0}, not {VERSION}")]
     Version(u32),
+    /// It was written for another node.
     #[error("it is about node {0}")]
     OtherNode(String),
+    /// It was written by other annotations.
     #[error("it is about annotations with the prefix {0}")]
     OtherPrefix(String),
+}
+
+/// The other nodes that a cache file remembers.
+///
+/// # Errors
+/// When the file cannot be read, or is no such file of this release.
+pub fn remembered(path: &Path) -> Result<Vec<Node>, Useless> {
+    let nodes = parse(path)?.nodes.into_iter();
+    Ok(nodes.map(|member| member.node).collect())
 }
 
 impl Cache {
@@ -160,13 +174,17 @@ pub(crate) fn content(store: &Store) -> Option<Vec<u8>> {
     Some(serde_json::to_vec(&content).expect("all keys are texts"))
 }
 
-fn read(path: &Path, store: &Store) -> Result<Remembered, Useless> {
+fn parse(path: &Path) -> Result<Remembered, Useless> {
     let content = std::fs::read(path)?;
     let Form { version } = serde_json::from_slice(&content)?;
     if version != VERSION {
         return Err(Useless::Version(version));
     }
-    let remembered: Remembered = serde_json::from_slice(&content)?;
+    Ok(serde_json::from_slice(&content)?)
+}
+
+fn read(path: &Path, store: &Store) -> Result<Remembered, Useless> {
+    let remembered = parse(path)?;
     if remembered.node != store.own_name() {
         return Err(Useless::OtherNode(remembered.node));
     }

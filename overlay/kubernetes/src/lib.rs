@@ -30,6 +30,7 @@ mod troubles;
 mod watch;
 
 pub use announce::Announcement;
+pub use cache::{Useless, remembered};
 pub use counters::Counters;
 pub use nodes::Nodes;
 pub use options::{Error, Options};

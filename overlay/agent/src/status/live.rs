@@ -2,11 +2,12 @@
 //! The kernel held against the list of nodes, without a change to anything.
 
 use std::fs;
+use std::path::Path;
 
 use dataplane::{Dataplane, Dropped, Egress, Guard, Report};
 use net::Rtnl;
 use nft::Nft;
-use topology::{Cluster, NodeList, State};
+use topology::{Cluster, Node, NodeList, Remembered, State};
 
 use crate::cli::origin;
 use crate::egress::legacy_complaints;
@@ -101,15 +102,29 @@ impl Live {
 
 /// What this node sees in the list as it is now.
 fn cluster(state: &State, complaints: &mut Vec<String>) -> Result<Cluster, String> {
-    let path = state.nodes_file.as_ref();
-    let path = path.ok_or("the state names no file that lists the nodes")?;
+    let (path, list) = match (&state.nodes_file, &state.remembered) {
+        (Some(path), _) => (path, listed(path)),
+        (None, Some(Remembered { cache_file, own })) => (cache_file, remembered(cache_file, own)),
+        (None, None) => return Err("the state names no file that lists the nodes".to_owned()),
+    };
     let named = |error: String| format!("{}: {error}", path.display());
-    let content = fs::read(path).map_err(|error| named(error.to_string()))?;
-    let list = NodeList::parse(&content).map_err(|error| named(error.to_string()))?;
-    let cluster = Cluster::new(&state.node, list.nodes, &state.settings);
+    let cluster = Cluster::new(&state.node, list.map_err(named)?, &state.settings);
     let (cluster, faults) = cluster.map_err(|error| named(error.to_string()))?;
     complaints.extend(faults.iter().map(ToString::to_string));
     Ok(cluster)
+}
+
+fn listed(path: &Path) -> Result<Vec<Node>, String> {
+    let content = fs::read(path).map_err(|error| error.to_string())?;
+    let list = NodeList::parse(&content).map_err(|error| error.to_string())?;
+    Ok(list.nodes)
+}
+
+/// What the agent remembers of a cluster.
+fn remembered(path: &Path, own: &Node) -> Result<Vec<Node>, String> {
+    let mut nodes = kubernetes::remembered(path).map_err(|error| error.to_string())?;
+    nodes.push(own.clone());
+    Ok(nodes)
 }
 
 fn peers(state: &State, cluster: &Cluster) -> Result<(Report, Vec<String>), dataplane::Error> {

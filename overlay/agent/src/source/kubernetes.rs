@@ -13,6 +13,7 @@ use topology::{Node, NodeList, Remembered, Underlay};
 
 use super::{Source, SourceError};
 use crate::http::Counting;
+use crate::journal::Troubles;
 use crate::standing::Standing;
 use address::NoAddress;
 pub(crate) use host::Host;
@@ -30,6 +31,8 @@ pub(crate) struct ClusterNodes {
     available: bool,
     /// Why the list may be older than it should be, and what of this Node is left aside.
     troubles: Vec<String>,
+    /// What of this Node cannot be read.
+    faults: Troubles,
 }
 
 /// Why the cluster gives this node no overlay yet.
@@ -58,6 +61,7 @@ impl ClusterNodes {
             overwrite: Underlay::default(),
             available: false,
             troubles: Vec::new(),
+            faults: Troubles::slight("this node's own Node"),
         }
     }
 
@@ -67,13 +71,15 @@ impl ClusterNodes {
         let own = snapshot
             .own
             .ok_or_else(|| NotYet::NoNode { node: node() })?;
+        let faults = own.faults.iter().chain(&own.annotations.faults);
+        let faults = faults.map(|fault| format!("node {}: {fault}", self.host.name));
+        let faults: Vec<_> = faults.collect();
+        self.faults.are(faults.iter().cloned());
+        self.troubles.extend(faults);
         if own.pod_cidrs.is_empty() {
             return Err(NotYet::NoPodCidr { node: node() });
         }
         let entry = self.host.entry(&own, self.own.as_ref())?;
-        let faults = own.faults.iter().chain(&own.annotations.faults);
-        let faults = faults.map(|fault| format!("node {}: {fault}", self.host.name));
-        self.troubles.extend(faults);
         self.overwrite = own.annotations.overwrite;
         self.own = Some(entry.clone());
         let mut nodes = snapshot.peers;

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the operator wants of a node is done at once, and undone at once.
+
+use e2e_tests::Cluster;
+use integration_tests::{PATIENCE, Stack};
+
+use super::{annotated, annotation, announced};
+
+#[test]
+fn the_published_address_follows_its_overwriting() {
+    let cluster = Cluster::new(2, Stack::V4);
+    let [other, member] = &cluster.fleet.members[..] else {
+        unreachable!("there are two")
+    };
+    let _agents = [other, member].map(|member| announced(&cluster, member, &[]));
+    for (overwrite, published) in [(Some("198.51.100.7"), "198.51.100.7"), (None, "192.0.2.12")] {
+        annotated(
+            &cluster,
+            "n2",
+            &[("public-ip-overwrite", overwrite)],
+            |node| annotation(node, "public-ip") == Some(published),
+        );
+        let fdb = || other.node.tool("bridge", "fdb show dev podwire.1");
+        let there = || fdb().contains(&format!("dst {published} "));
+        assert!(
+            other.node.eventually(PATIENCE, there).is_some(),
+            "{}",
+            fdb()
+        );
+    }
+}
+
+#[test]
+fn the_nodes_address_is_the_one_that_its_operator_names() {
+    let cluster = Cluster::new(1, Stack::V4);
+    let member = &cluster.fleet.members[0];
+    let (_agent, _) = announced(&cluster, member, &[]);
+    member.node.ip("address add 192.0.2.77/24 dev eth0");
+    for (wish, published) in [(Some("192.0.2.77"), "192.0.2.77"), (None, "192.0.2.11")] {
+        annotated(&cluster, "n1", &[("node-public-ip", wish)], |node| {
+            annotation(node, "public-ip") == Some(published)
+        });
+        let device = member.node.ip("-d link show podwire.1");
+        assert!(device.contains(&format!("local {published} ")), "{device}");
+    }
+}
+
+#[test]
+fn a_malformed_wish_is_told_and_left_aside() {
+    let cluster = Cluster::new(1, Stack::V4);
+    let (agent, _) = announced(&cluster, &cluster.fleet.members[0], &[]);
+    annotated(
+        &cluster,
+        "n1",
+        &[
+            ("node-public-ip", Some("eth0")),
+            ("public-ip-overwrite", Some("198.51.100.7")),
+        ],
+        |node| annotation(node, "public-ip") == Some("198.51.100.7"),
+    );
+    let sentence = "node n1: its annotation flannel.alpha.coreos.com/node-public-ip cannot be \
+                    read: \"eth0\" is not an IP address";
+    assert!(agent.says(sentence, PATIENCE), "{}", agent.log());
+}

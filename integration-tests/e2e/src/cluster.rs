@@ -17,8 +17,6 @@ pub const NAMESPACE: &str = "podwire";
 pub const ACCOUNT: &str = "podwire";
 /// Where an agent reads how to reach the API.
 const KUBECONFIG: &str = "/run/lab/kubeconfig";
-/// Where an agent reads its token.
-const TOKEN: &str = "/run/lab/token";
 /// Where an agent writes the conflist.
 const CONFLIST: &str = "/run/lab/net.d/10-podwire.conflist";
 
@@ -34,6 +32,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Where an agent reads its token.
+    pub const TOKEN: &str = "/run/lab/token";
+
     /// A control plane and `count` members, each of which has a Node.
     ///
     /// # Panics
@@ -81,7 +82,7 @@ impl Cluster {
     /// Writes a member's kubeconfig and the file with a new token that it names.
     pub fn write_kubeconfig(&self, member: &Member) {
         self.renew_token(member);
-        let user = User::TokenFile(TOKEN.to_owned());
+        let user = User::TokenFile(Self::TOKEN.to_owned());
         let kubeconfig = self.control_plane.kubeconfig(user);
         member.node.write(KUBECONFIG, kubeconfig.text());
     }
@@ -89,7 +90,7 @@ impl Cluster {
     /// Writes a new token for a member's agent, as kubelet does.
     pub fn renew_token(&self, member: &Member) {
         let token = self.kubernetes.token(NAMESPACE, ACCOUNT);
-        member.node.write(TOKEN, token);
+        member.node.write(Self::TOKEN, token);
     }
 
     /// Starts `podwired run --kubernetes` in a member, with a new token, and with `args` besides.

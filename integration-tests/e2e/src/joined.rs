@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Whether nodes and pods are joined, whoever joins them.
 
+use std::time::Duration;
+
 use integration_tests::{Member, PATIENCE, Pod, ping};
 
 /// How many routes to other nodes' pods a member has, of both families.
@@ -37,4 +39,34 @@ pub fn assert_joined(pods: &[Pod]) {
             assert!(ping(from, to, PATIENCE), "from pod {index} to {to}");
         }
     }
+}
+
+/// The networks to which a member's `podwired` has made routes, sorted as text.
+pub fn overlay_routes(member: &Member) -> Vec<String> {
+    let routes =
+        ["-4", "-6"].map(|family| member.node.ip(&format!("{family} route show proto 118")));
+    let networks = routes.iter().flat_map(|routes| routes.lines());
+    let networks = networks.filter_map(|line| line.split_whitespace().next());
+    let mut networks: Vec<_> = networks.map(str::to_owned).collect();
+    networks.sort();
+    networks
+}
+
+/// Waits until a member's `podwired` has made routes to exactly these networks, and returns how long
+/// that took.
+///
+/// # Panics
+/// When it does not come to that.
+pub fn wait_for_routes(member: &Member, wanted: &[&str]) -> Duration {
+    wait_long_for_routes(member, wanted, PATIENCE)
+}
+
+/// As [`wait_for_routes`], with a patience of the test's.
+///
+/// # Panics
+/// When it does not come to that.
+pub fn wait_long_for_routes(member: &Member, wanted: &[&str], limit: Duration) -> Duration {
+    let there = || overlay_routes(member) == wanted;
+    let waited = member.node.eventually(limit, there);
+    waited.unwrap_or_else(|| panic!("{:?} for {wanted:?}", overlay_routes(member)))
 }

@@ -20,8 +20,11 @@ pub use authority::{Authority, Certified};
 pub use cluster::{ACCOUNT, Cluster, NAMESPACE};
 pub use control_plane::ControlPlane;
 pub use flanneld::{Flanneld, Rules, delegated, flannel_pod, subnet_env};
-pub use joined::{assert_joined, peer_routes, wait_for_peers};
+pub use joined::{
+    assert_joined, overlay_routes, peer_routes, wait_for_peers, wait_for_routes,
+    wait_long_for_routes,
+};
 pub use kubeconfig::{Kubeconfig, User};
 pub use kubernetes::Kubernetes;
 pub use meddler::{Asked, Meddler, Mischief};
-pub use objects::node;
+pub use objects::{fake_node, node, prefixed};

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 /// What happened since the start, and how much is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// How often a watch ended and began anew, by cause.
+    /// How often a watch that was open ended, to begin anew, by cause.
     pub watch_restarts: BTreeMap<&'static str, u64>,
     /// Bytes that came from the API server, TLS included.
     pub bytes_received: u64,

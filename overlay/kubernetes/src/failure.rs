@@ -121,6 +121,10 @@ impl Failure {
     /// From an error below the API, with all that led to it.
     pub(crate) fn below(cause: Cause, error: &(dyn Error + 'static)) -> Self {
         let mut why = error.to_string();
+        // The first words of kube's errors say which part of kube they come from.
+        for origin in ["ServiceError: ", "HyperError: "] {
+            why = why.strip_prefix(origin).unwrap_or(&why).to_owned();
+        }
         let mut source = error.source();
         while let Some(error) = source {
             let text = error.to_string();

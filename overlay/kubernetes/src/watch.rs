@@ -84,9 +84,6 @@ impl<F: Followed> Follower<'_, F> {
             Step::Stream => self.watch(None).await,
             Step::Resume(version) => self.watch(Some(version)).await,
         };
-        if step != Step::List {
-            self.shared.tally.watch_restarted(label(&end));
-        }
         if begun.elapsed() >= SETTLED {
             self.backoff.end();
         }
@@ -163,11 +160,4 @@ fn length() -> u32 {
 
 fn unsendable(error: &kube::core::request::Error) -> Failure {
     Failure::below(Cause::Configuration, error)
-}
-
-const fn label(end: &End) -> &'static str {
-    match end {
-        End::Listed(_) | End::Ended => "ended",
-        End::Failed(failure) => failure.cause.label(),
-    }
 }

@@ -48,10 +48,15 @@ impl<F: Followed> Follower<'_, F> {
             listing: version.is_none(),
             good: false,
         };
+        let tally = &self.shared.tally;
         match self.read(&mut watch).await {
-            Ok(()) => End::Ended,
+            Ok(()) => {
+                tally.watch_restarted("ended");
+                End::Ended
+            }
             Err(failure) => {
-                self.shared.tally.failure(failure.cause);
+                tally.watch_restarted(failure.cause.label());
+                tally.failure(failure.cause);
                 End::Failed(failure)
             }
         }

@@ -86,6 +86,26 @@ impl Node {
         });
     }
 
+    /// Makes `/proc/sys` read-only for all that is started here from now on, as it is in a container
+    /// that is not privileged.
+    ///
+    /// # Panics
+    /// When it can't be mounted.
+    pub fn protect_sysctls(&self) {
+        const SYS: &str = "/proc/sys";
+        let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+        let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        // What the host has forbidden stays forbidden.
+        let locked = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        self.run(|| {
+            let mounted = mount(Some(SYS), SYS, None::<&str>, bind, None::<&str>);
+            mounted.expect("a directory can be mounted on itself");
+            let flags = read_only | locked;
+            let changed = mount(None::<&str>, SYS, None::<&str>, flags, None::<&str>);
+            changed.expect("a mount of one's own can be made read-only");
+        });
+    }
+
     /// The names in a directory of this node, sorted; none when it does not exist.
     pub fn list(&self, directory: impl AsRef<Path>) -> Vec<String> {
         let directory = directory.as_ref();

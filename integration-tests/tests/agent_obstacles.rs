@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What keeps an overlay from being made, and that it is made as soon as that is gone.
 
-use integration_tests::{Agent, Fleet, PATIENCE, Stack};
+use integration_tests::{Agent, Fleet, PATIENCE, Stack, ping};
+use serde_json::{Value, json};
 
 const NODES: &str = "/run/lab/nodes.json";
 const ARGS: [&str; 2] = ["--nodes", NODES];
@@ -84,6 +85,43 @@ fn who_has_the_port_is_not_cut_off() {
         agent.wait_for_state("converged", PATIENCE, |state| state["converged"] == true);
         assert!(guarded());
     }
+}
+
+/// A peer whose route cannot be made counts for nothing, and keeps no pod from the other peers.
+#[test]
+fn a_route_in_the_place_of_a_peers_costs_that_peer_alone() {
+    let fleet = Fleet::new(3, Stack::V6);
+    let node = &fleet.members[0].node;
+    for member in &fleet.members {
+        member.node.write(NODES, fleet.nodes_json());
+    }
+    let theirs = "fd00:200:0:2::/64 via 2001:db8:1::1 dev eth0 metric 1024";
+    node.ip(&format!("-6 route add {theirs}"));
+    let agents = [0, 2].map(|index: usize| Agent::converged(&fleet.members[index].node, &ARGS));
+    let counts = |expected| move |state: &Value| state["peersProgrammed"] == expected;
+    let state = agents[0].wait_for_state("one of two", PATIENCE, counts(1));
+    assert_eq!(state["peersWished"], 2);
+    let status = agents[0].status();
+    assert_eq!(
+        (&status["peersProgrammed"], &status["usable"]),
+        (&json!(1), &json!(true))
+    );
+    let complaint = "stands in the place of the overlay's route";
+    assert!(
+        status["complaints"].to_string().contains(complaint),
+        "{status}"
+    );
+    let [one, other] = [0, 2].map(|index: usize| {
+        let member = &fleet.members[index];
+        member.attach(&member.bridge().followed_by(json!({"type": "vxlan"})))
+    });
+    assert!(ping(&one, other.ipv6("eth0"), PATIENCE));
+    // A list that is followed without a look for others' routes does not forget it.
+    node.write(NODES, fleet.nodes_json().replace("8:1::13", "8:1::99"));
+    assert!(agents[0].says("changed=1", PATIENCE), "{}", agents[0].log());
+    assert_eq!(agents[0].state().unwrap()["peersProgrammed"], 1);
+    node.ip(&format!("-6 route delete {theirs}"));
+    agents[0].wait_for_state("both", PATIENCE, counts(2));
 }
 
 /// Another program's route is told of as soon as it is there, once, and left alone.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How the kernel stands to what is wished, by the last looks at it.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use dataplane::Report;
@@ -29,6 +30,8 @@ pub(crate) struct Standing {
     looked: bool,
     /// How many peers are programmed completely.
     pub(crate) programmed: usize,
+    /// The names of the peers that lack a route, by the last look for others' routes.
+    obstructed: BTreeSet<String>,
     /// The MTU in bytes that fits all devices, when all are there.
     pub(crate) pod_mtu: Option<u32>,
     /// What could not be done about devices and peers.
@@ -127,7 +130,10 @@ impl Standing {
         };
         self.looked = true;
         self.objects = report.errors.iter().map(ToString::to_string).collect();
-        self.programmed = programmed(cluster, report);
+        if outcome.foreign.is_some() {
+            self.obstructed.clone_from(&report.obstructed);
+        }
+        self.programmed = programmed(cluster, report, &self.obstructed);
         let complete = report.devices.len() == cluster.overlays().len();
         let mtus = report.devices.iter().map(|device| device.mtu);
         self.pod_mtu = mtus.min().filter(|_| complete);
@@ -145,17 +151,21 @@ impl Standing {
 }
 
 /// The peers with which nothing was wrong, or everything was made right.
-fn programmed(cluster: &Cluster, report: &Report) -> usize {
-    if report.errors.is_empty() {
-        return cluster.peers().len();
-    }
-    sound_peers(cluster, report)
+fn programmed(cluster: &Cluster, report: &Report, obstructed: &BTreeSet<String>) -> usize {
+    let mut peers = match report.errors.is_empty() {
+        true => cluster.peers(),
+        false => sound_peers(cluster, report),
+    };
+    obstructed.iter().for_each(|name| {
+        peers.remove(name.as_str());
+    });
+    peers.len()
 }
 
-/// The peers of which nothing differed.
-pub(crate) fn sound_peers(cluster: &Cluster, report: &Report) -> usize {
+/// The names of the peers of which nothing differed.
+pub(crate) fn sound_peers<'a>(cluster: &'a Cluster, report: &Report) -> HashSet<&'a str> {
     let mut peers = cluster.peers();
-    peers.retain(|name| !report.peers.contains(*name));
+    peers.retain(|name| !report.peers.contains(*name) && !report.obstructed.contains(*name));
     for overlay in cluster.overlays() {
         let family = overlay.family();
         if !report.devices.iter().any(|device| device.family == family) {
@@ -165,5 +175,5 @@ pub(crate) fn sound_peers(cluster: &Cluster, report: &Report) -> usize {
             });
         }
     }
-    peers.len()
+    peers
 }

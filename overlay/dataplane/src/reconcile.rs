@@ -142,7 +142,7 @@ impl Ready<'_> {
             Mode::Repair | Mode::Complete => on_device.apply(dataplane.rtnl, change.ops(), report),
             Mode::Audit => due(change.ops(), report),
         }
-        report.complaints.extend(change.foreign);
+        report.complain(self.overlay, change.foreign);
     }
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a call found and did.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use topology::{Family, Foreign, MtuTooSmall, Op};
+use topology::{Family, Foreign, MtuTooSmall, Obstacle, Op, Overlay};
 
 /// What was found, and what came of it.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Report {
     pub peers: BTreeSet<String>,
     /// Others' routes that keep ours from working, and that are not touched.
     pub complaints: Vec<Foreign>,
+    /// The names of the peers that lack a route because such a one stands in its place.
+    pub obstructed: BTreeSet<String>,
     /// What could not be done.
     pub errors: Vec<Failure>,
 }
@@ -29,6 +31,20 @@ impl Report {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.differing == 0 && self.errors.is_empty()
+    }
+
+    /// Takes note of others' routes, which keep an overlay's from working.
+    pub(crate) fn complain(&mut self, overlay: &Overlay, foreign: Vec<Foreign>) {
+        let in_place = foreign.iter();
+        let in_place = in_place.filter(|foreign| foreign.obstacle == Obstacle::InPlace);
+        let taken: HashSet<_> = in_place.map(|foreign| foreign.route.dst).collect();
+        if !taken.is_empty() {
+            let peers = overlay.peers().iter();
+            let lacking = peers.filter(|peer| peer.pod_cidrs.iter().any(|it| taken.contains(it)));
+            let names = lacking.map(|peer| peer.node.clone());
+            self.obstructed.extend(names);
+        }
+        self.complaints.extend(foreign);
     }
 
     pub(crate) fn differs(&mut self, action: Action, outcome: Result<(), Failure>) {

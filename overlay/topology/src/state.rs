@@ -43,7 +43,8 @@ pub struct State {
         deserialize_with = "cidr::networks"
     )]
     pub pod_cidrs: Vec<IpNetwork>,
-    /// Whether the kernel held all that it should when it was last looked at.
+    /// Whether the kernel held all that it should when it was last looked at, but for what another
+    /// program's route is in the way of: that is for others to see to, and pods can reach all else.
     pub converged: bool,
     /// Since when `converged` is what it is, in seconds since 1970.
     pub since: u64,

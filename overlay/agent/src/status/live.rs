@@ -64,7 +64,7 @@ impl Live {
         self.wished = Some(cluster.peers().len());
         match peers(state, cluster) {
             Ok((report, bridges)) => {
-                self.programmed = Some(sound_peers(cluster, &report));
+                self.programmed = Some(sound_peers(cluster, &report).len());
                 self.tell(&report);
                 let rules = [
                     guard(state, |guard| guard.missing(cluster, &bridges)),

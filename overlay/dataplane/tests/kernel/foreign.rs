@@ -133,6 +133,8 @@ fn a_route_that_leads_nowhere_is_reported() {
             (network("fd00:0:0:4::/64"), Obstacle::Preferred),
         ]
     );
+    // The other ones have their routes, beside the dead ends.
+    assert!(report.obstructed.iter().eq(["node3"]), "{report:?}");
     host.settle(&BOTH);
     host.assert_quiet(&nodes, &settings, &BOTH);
     for command in dead_ends {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The annotations are flannel's to the letter.
 
-use e2e_tests::{Cluster, Rules};
+use e2e_tests::{Cluster, Rules, node};
 use integration_tests::{PATIENCE, Stack, podwired};
 use serde_json::json;
 
@@ -32,6 +32,19 @@ fn they_are_flannels_byte_by_byte() {
         expected[key(name)] = json!(value);
     }
     assert_eq!(node["metadata"]["annotations"], expected);
+}
+
+/// flanneld ends in a panic then.
+#[test]
+fn a_node_without_any_annotation_gets_them() {
+    let cluster = Cluster::unregistered(1, Stack::V4, &[]);
+    let member = &cluster.fleet.members[0];
+    let mut bare = node(&member.name, &member.pod_cidrs(), &member.underlay());
+    bare["metadata"] = json!({ "name": member.name });
+    let created = cluster.kubernetes.create_node(&bare);
+    assert_eq!(created["metadata"].get("annotations"), None);
+    let (_agent, node) = announced(&cluster, member, &[]);
+    assert_eq!(annotation(&node, "public-ip"), Some("192.0.2.11"));
 }
 
 /// It cuts its MAC addresses out of the texts, one of which has a blank in front by then.

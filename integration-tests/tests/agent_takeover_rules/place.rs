@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use integration_tests::{Agent, PATIENCE};
+use integration_tests::{Agent, PATIENCE, seen};
 
 use crate::lab::{ARGS, Cluster, NODES, SUBNET_ENV, make_rules, saved};
 
@@ -80,4 +81,57 @@ fn what_differs_is_refused_before_anything_is_changed() {
         assert!(ended.log.contains(line), "{line}\n{}", ended.log);
     }
     assert_eq!(zeroed(look()), before);
+}
+
+/// Rules of iptables-legacy are out of reach: what removes them is said, and does.
+#[test]
+fn what_removes_rules_of_iptables_legacy_is_told() {
+    let cluster = Cluster::new();
+    let member = cluster.member();
+    for rule in [
+        "-N FLANNEL-POSTRTG",
+        "-A POSTROUTING -j FLANNEL-POSTRTG",
+        "-A FLANNEL-POSTRTG -s 10.200.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE",
+    ] {
+        let arguments = format!("-w -t nat {rule}");
+        member.node.tool("iptables-legacy", &arguments);
+    }
+    let agent = Agent::converged(&member.node, &ARGS);
+    let log = agent.log();
+    let told: Vec<_> = log.lines().filter(|it| it.contains("-legacy")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    let command = told[0].split('`').nth(1);
+    let command = command.expect("a command stands between such signs");
+    let mut shell = Command::new("sh");
+    let removed = member.node.output(shell.args(["-c", command]));
+    assert!(removed.success(), "{removed}");
+    let left = member.node.tool("iptables-legacy-save", "");
+    assert!(
+        !left.contains("FLANNEL") && left.contains("POSTROUTING"),
+        "{left}"
+    );
+    let outside = cluster.fleet.outside_addresses()[0];
+    let seen = seen(&cluster.pods[0], &cluster.fleet.outside, outside);
+    assert_eq!(seen, member.underlay()[0]);
+}
+
+/// A node that was given another pod CIDR since flanneld began: its pods have addresses of the old one.
+#[test]
+fn another_pod_cidr_than_flannels_is_refused_when_the_list_is_read() {
+    let cluster = Cluster::new();
+    let member = cluster.member();
+    let said = member
+        .node
+        .read(SUBNET_ENV)
+        .replace("10.200.1.1", "10.200.9.1");
+    member.node.write(SUBNET_ENV, said);
+    let before = saved(member);
+    let agent = Agent::start(&member.node, &ARGS);
+    let why = "pod CIDR in subnet.env: there 10.200.9.0/24, here 10.200.1.0/24";
+    assert!(agent.says(why, PATIENCE), "{}", agent.log());
+    let state = agent.wait_for_state("refused", PATIENCE, |it| it["lastError"].is_string());
+    assert_eq!(state["converged"], false, "{state}");
+    assert!(member.node.ip("route show proto 118").is_empty());
+    let rules = |text: String| text.matches("FLANNEL").count();
+    assert_eq!(rules(saved(member)), rules(before));
 }

@@ -64,6 +64,69 @@ fn links_lead_to_files() {
     }
 }
 
+/// All of the code below a directory, as one text in which a sentence is in one piece.
+fn code(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).expect("the directory is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let texts = paths.map(|path| match path.extension() {
+        _ if path.is_dir() => code(&path),
+        Some(kind) if kind == "rs" => read(&path),
+        _ => String::new(),
+    });
+    let whole: String = texts.collect();
+    let lines = whole.split("\\\n").map(str::trim_start);
+    lines.collect()
+}
+
+/// Who looks for a sentence of the log in the document finds what the agent says, and not what it
+/// once said.
+#[test]
+fn the_sentences_of_the_kubernetes_document_are_the_codes() {
+    let (document, code) = (
+        read("docs/kubernetes.md"),
+        code(&workspace().join("overlay")),
+    );
+    let (_, table) = document.split_once("## When it does not work").unwrap();
+    let cells = table.lines().filter(|line| line.starts_with("| "));
+    let cells = cells.skip(1).filter_map(|line| line.split(" | ").next());
+    let spans = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let mut sentences = 0;
+    for sentence in spans.filter(|span| span.contains(' ') && !span.contains("status")) {
+        // What stands between names, numbers and causes.
+        let stops = |c: char| "\"():/".contains(c) || c.is_ascii_digit();
+        let pieces = sentence.split(stops).flat_map(|piece| piece.split("..."));
+        let constant = pieces.map(str::trim).max_by_key(|piece| piece.len());
+        let constant = constant.unwrap_or_default();
+        assert!(constant.len() > 10, "{sentence}");
+        assert!(code.contains(constant), "nobody says {constant:?}");
+        sentences += 1;
+    }
+    assert!(sentences > 10, "{sentences}");
+}
+
+/// What a document says is shown by a test is not shown by one that is gone.
+#[test]
+fn the_tests_that_documents_name_are_there() {
+    let tests =
+        ["integration-tests", "overlay"].map(|directory| code(&workspace().join(directory)));
+    let mut named = 0;
+    for document in [
+        "docs/flannel-defects.md",
+        "docs/migrating-from-cni-plugins.md",
+    ] {
+        let text = read(document);
+        let spans = text.split('`').skip(1).step_by(2);
+        for span in spans.filter(|span| span.matches('_').count() > 2 && !span.contains(' ')) {
+            let name = span.rsplit("::").next().unwrap_or(span);
+            let function = format!("fn {name}(");
+            let there = tests.iter().any(|tests| tests.contains(&function));
+            assert!(there, "{document}: there is no test {span}");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
+}
+
 /// The numbers that follow `before` and are followed by `after` in lines of a text.
 fn numbers(text: &str, before: &str, after: &str) -> BTreeSet<u32> {
     let rest = text

@@ -58,6 +58,23 @@ fn the_network_stays_available_whatever_others_say_of_it() {
     assert_eq!(condition(&node, "Ready").unwrap()["reason"], "KubeletReady");
 }
 
+/// What a repaired machine's kubelet does.
+#[test]
+fn a_node_that_is_registered_anew_is_announced_anew() {
+    let cluster = Cluster::new(1, Stack::V4);
+    let member = &cluster.fleet.members[0];
+    let (_agent, before) = announced(&cluster, member, &[]);
+    cluster.kubernetes.delete_node("n1");
+    cluster.register(member);
+    let node = cluster
+        .kubernetes
+        .wait_for_node("n1", "announced again", PATIENCE, is_available);
+    assert_ne!(node["metadata"]["uid"], before["metadata"]["uid"]);
+    for name in ["backend-data", "public-ip"] {
+        assert_eq!(annotation(&node, name), annotation(&before, name));
+    }
+}
+
 #[test]
 fn nothing_is_written_while_nothing_is_wrong() {
     let cluster = Cluster::new(1, Stack::V4);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// So many writes may follow each other without a pause.
-const BURST: u32 = 8;
+const BURST: u32 = 16;
 const PERIOD: Duration = Duration::from_secs(1);
 /// After so long without a write, a dispute is over.
 const REST: Duration = Duration::from_secs(60);

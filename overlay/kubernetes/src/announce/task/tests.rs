@@ -131,7 +131,7 @@ async fn a_dispute_is_bounded_and_does_not_end_in_surrender() {
     lab.announce(1);
     sleep(Duration::from_millis(2500)).await;
     let count = lab.server.patches().len();
-    assert!((8..=11).contains(&count), "{count} writes in 2.5 s");
+    assert!((16..=19).contains(&count), "{count} writes in 2.5 s");
     lab.server.oppose(None);
     lab.server.patched(lab.server.patches().len() + 1).await;
     assert_eq!(lab.address(), "192.0.2.1");

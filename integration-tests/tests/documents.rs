@@ -107,8 +107,8 @@ fn the_sentences_of_the_kubernetes_document_are_the_codes() {
 /// What a document says is shown by a test is not shown by one that is gone.
 #[test]
 fn the_tests_that_documents_name_are_there() {
-    let tests =
-        ["integration-tests", "overlay"].map(|directory| code(&workspace().join(directory)));
+    let tests = ["integration-tests", "overlay", "plugins"]
+        .map(|directory| code(&workspace().join(directory)));
     let mut named = 0;
     for document in [
         "docs/flannel-defects.md",

@@ -124,3 +124,16 @@ fn routes_become_flannels_where_it_has_none_yet() {
     }
     assert_none_lost(streams);
 }
+
+/// The agent, begun anew, masquerades no longer: what it did goes.
+#[test]
+fn what_is_no_longer_wished_goes() {
+    let cluster = Cluster::new();
+    let member = cluster.member();
+    Agent::converged(&member.node, &ARGS).terminate();
+    assert!(ruleset(member).contains("masq-overlay/subnets"));
+    let agent = Agent::converged(&member.node, &ARGS[..3]);
+    let gone = || !ruleset(member).contains("masq-overlay/subnets");
+    assert!(within_a_second(member, gone), "{}", agent.log());
+    assert_eq!(agent.status()["usable"], true, "{}", agent.status());
+}

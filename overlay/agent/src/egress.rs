@@ -93,7 +93,8 @@ pub(crate) fn legacy_complaints() -> impl Iterator<Item = String> {
     legacy_tables().into_iter().map(|program| {
         format!(
             "rules of {program}, which podwired cannot reach, are in force: if flannel made some, \
-             `{program}-save | grep -v FLANNEL- | {program}-restore` removes them"
+             `{program}-save | grep -v FLANNEL- | {program}-restore` removes them; where its chain \
+             FORWARD drops what no rule accepts, let pods' packets through by rules of your own first"
         )
     })
 }

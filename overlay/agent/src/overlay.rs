@@ -185,13 +185,16 @@ impl NodeOverlay {
 
     /// Looks at the kernel and makes right what is not. Nothing happens before a list is believed.
     pub(crate) fn look(&mut self, scope: Scope) -> Outcome {
-        let strange = self.egress.strange_routes(&self.rtnl, &self.devices);
+        let everything = scope == Scope::Everything;
+        let strange = everything.then(|| self.egress.strange_routes(&self.rtnl, &self.devices));
         let mut outcome = self.look_at_overlay(scope);
         if let Some(believed) = &self.believed {
             let mended = self.egress.mend(&mut self.nft, &believed.cluster);
-            let displaces = mended.is_ok() && scope == Scope::Everything;
+            let strange = strange.filter(|_| mended.is_ok());
             outcome.note_more_rules(mended.map_err(text));
-            if displaces && let Err(error) = self.egress.displace(&mut self.nft, strange) {
+            if let Some(strange) = strange
+                && let Err(error) = self.egress.displace(&mut self.nft, strange)
+            {
                 outcome.note_more_rules(Err(text(error)));
             }
             let foreign = outcome.foreign.iter_mut();

@@ -30,15 +30,19 @@ impl Egress<'_> {
     /// # Errors
     /// When the kernel refuses to tell.
     pub fn missing(&mut self, cluster: &Cluster) -> Result<Vec<String>, Error> {
-        let mut lacks = Vec::new();
-        if let Some(exempt) = self.masquerade {
-            let (subnets, exempt) = (own_pods(cluster), exempt_from(cluster, exempt));
-            let wish = wish(&subnets, &exempt);
-            lacks.extend(masquerade::missing_subnets(self.nft, &wish)?);
-        }
-        if self.takes_over {
-            lacks.extend(forward::missing(self.nft, cluster.network())?);
-        }
+        let mut lacks = match self.masquerade {
+            Some(exempt) => {
+                let (subnets, exempt) = (own_pods(cluster), exempt_from(cluster, exempt));
+                masquerade::missing_subnets(self.nft, &wish(&subnets, &exempt))?
+            }
+            None if masquerade::has_subnets(self.nft, OWNER)? => {
+                vec![format!(
+                    "{OWNER}'s pods are masqueraded, which is not wished"
+                )]
+            }
+            None => Vec::new(),
+        };
+        lacks.extend(forward::missing(self.nft, self.let_through(cluster))?);
         Ok(lacks)
     }
 
@@ -50,11 +54,19 @@ impl Egress<'_> {
         if let Some(exempt) = self.masquerade {
             let (subnets, exempt) = (own_pods(cluster), exempt_from(cluster, exempt));
             masquerade::ensure_subnets(self.nft, &wish(&subnets, &exempt))?;
+        } else if masquerade::has_subnets(self.nft, OWNER)? {
+            masquerade::remove_subnets(self.nft, OWNER)?;
         }
+        forward::ensure(self.nft, self.let_through(cluster))
+    }
+
+    /// What the host's firewall is to let through by rules of ours.
+    fn let_through<'b>(&self, cluster: &'b Cluster) -> &'b [IpNetwork] {
         if self.takes_over {
-            forward::ensure(self.nft, cluster.network())?;
+            cluster.network()
+        } else {
+            &[]
         }
-        Ok(())
     }
 
     /// Takes flannel's rules away, and says which there were. Ours have to be there first: so no

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// For so long after its last sign it is believed to run: more than the time between two looks at
 /// everything.
 const MEMORY: Duration = Duration::from_secs(300);
+/// Between two looks at all processes of the host, which may be thousands.
+const REST: Duration = Duration::from_secs(10);
 /// What the kernel calls the process.
 const PROCESS: &[u8] = b"flanneld\n";
 
@@ -19,6 +21,7 @@ const PROCESS: &[u8] = b"flanneld\n";
 pub(crate) struct Rival {
     /// Whether its rules and routes were replaced by ours once.
     displaced: bool,
+    sought: Option<Instant>,
     sign: Option<(Instant, String)>,
 }
 
@@ -29,10 +32,20 @@ impl Rival {
             .filter(|_| self.displaced)
             .map(|it| format!("{it} came back"));
         self.displaced = true;
-        let sign = process().map(|id| format!("it is process {id}")).or(again);
+        let sign = self.process(now).or(again);
         if let Some(sign) = sign {
             self.sign = Some((now, sign));
         }
+    }
+
+    /// What is said of its process, if it is time to look for one and one is seen.
+    fn process(&mut self, now: Instant) -> Option<String> {
+        let rests = |then| now.duration_since(then) < REST;
+        if self.sought.is_some_and(rests) {
+            return None;
+        }
+        self.sought = Some(now);
+        process().map(|id| format!("it is process {id}"))
     }
 
     /// The sentence about it, as long as it is believed to run.

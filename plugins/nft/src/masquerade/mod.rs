@@ -43,7 +43,7 @@ use ipnetwork::IpNetwork;
 use crate::{Batch, Error, Nft};
 pub use collect::{collect, release, unshare};
 use plan::Seen;
-pub use subnets::{Subnets, ensure_subnets, missing_subnets, remove_subnets};
+pub use subnets::{Subnets, ensure_subnets, has_subnets, missing_subnets, remove_subnets};
 
 /// A network's wish to be masqueraded, as one of its attachments states it.
 #[derive(Clone, Copy, Debug)]

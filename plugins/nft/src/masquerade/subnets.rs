@@ -55,6 +55,12 @@ pub fn missing_subnets(nft: &mut Nft, wish: &Subnets<'_>) -> Result<Vec<String>,
     Ok(lacks.iter().map(ToString::to_string).chain(stale).collect())
 }
 
+/// Whether the kernel masquerades subnets for this owner.
+pub fn has_subnets(nft: &mut Nft, owner: &str) -> Result<bool, Error> {
+    let chain = ruleset::chain_of(&ruleset::subnets_label(owner));
+    nft.has_chain(ruleset::TABLE, &chain)
+}
+
 /// Takes it back; with the last use, the table goes too.
 pub fn remove_subnets(nft: &mut Nft, owner: &str) -> Result<(), Error> {
     remove_rules(nft, &ruleset::subnets_label(owner))

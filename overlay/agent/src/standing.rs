@@ -177,3 +177,48 @@ pub(crate) fn sound_peers<'a>(cluster: &'a Cluster, report: &Report) -> HashSet<
     }
     peers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(nodes: &[&str]) -> Cluster {
+        let entry = |(name, number): (&&str, u8)| {
+            serde_json::json!({
+                "name": name, "underlay": format!("192.0.2.{number}"),
+                "podCIDRs": [format!("10.200.{number}.0/24")],
+            })
+        };
+        let nodes: serde_json::Value = nodes.iter().zip(1..).map(entry).collect();
+        let list = topology::NodeList::parse(nodes.to_string().as_bytes()).unwrap();
+        let settings = serde_json::from_str(r#"{"network": "10.200.0.0/16"}"#).unwrap();
+        Cluster::new("own", list.nodes, &settings).unwrap().0
+    }
+
+    /// Only a look at everything sees others' routes; until the next one they are where they were.
+    #[test]
+    fn a_peer_that_lacks_a_route_is_not_programmed() {
+        let mut standing = Standing::default();
+        let look = |names: &[&str]| Outcome {
+            report: Some(Report {
+                obstructed: names.iter().map(|name| (*name).to_owned()).collect(),
+                ..Report::default()
+            }),
+            foreign: Some(Vec::new()),
+            ..Outcome::default()
+        };
+        let follow = Outcome {
+            report: Some(Report::default()),
+            ..Outcome::default()
+        };
+        let three = cluster(&["own", "a", "b"]);
+        standing.note(&three, &look(&["a"]));
+        assert_eq!((standing.programmed, standing.converged()), (1, true));
+        standing.note(&three, &follow);
+        assert_eq!(standing.programmed, 1);
+        standing.note(&cluster(&["own", "b"]), &follow);
+        assert_eq!(standing.programmed, 1);
+        standing.note(&three, &look(&[]));
+        assert_eq!(standing.programmed, 2);
+    }
+}

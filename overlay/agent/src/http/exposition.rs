@@ -93,6 +93,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn however_many_ask_it_is_made_once_in_a_second() {
+        let now = Instant::now();
+        let observed = Observed::new(now, AGE);
+        let exposition = Exposition::new(&observed, None).unwrap();
+        let turns = |at| {
+            let text = exposition.at(at).plain;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            text.contains("podwire_loop_turns_total 1\n")
+        };
+        assert!(!turns(now));
+        observed.turns(now);
+        assert!(!turns(now + AGE / 2));
+        assert!(turns(now + AGE));
+    }
+
+    #[test]
     fn the_older_format_names_counters_in_full() {
         let text = "# HELP podwire_looks Looks.\n# TYPE podwire_looks counter\n\
             podwire_looks_total{cause=\"list\"} 3\n# HELP podwire_peers Peers.\n\

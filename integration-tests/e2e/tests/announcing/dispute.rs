@@ -7,7 +7,7 @@ use e2e_tests::Cluster;
 use integration_tests::{PATIENCE, Stack};
 use serde_json::{Value, json};
 
-use super::{SECOND, annotated, annotation, announced, condition, is_available};
+use super::{SECOND, annotated, annotation, announced, condition, is_available, key};
 
 #[test]
 fn what_is_stripped_or_changed_is_back_within_a_second() {
@@ -31,6 +31,23 @@ fn what_is_stripped_or_changed_is_back_within_a_second() {
         }
     }
     annotated(&cluster, "n1", &names.map(|name| (name, None)), stands);
+}
+
+/// It does not win, and it does not make of the agent one that writes without pause.
+#[test]
+fn a_stubborn_writer_is_told_of_once() {
+    let cluster = Cluster::new(1, Stack::V4);
+    let kubernetes = &cluster.kubernetes;
+    let (agent, _) = announced(&cluster, &cluster.fleet.members[0], &[]);
+    let stands = |node: &Value| annotation(node, "public-ip").is_some();
+    for _ in 0..18 {
+        kubernetes.annotate("n1", &json!({ key("public-ip"): null }));
+        kubernetes.wait_for_node("n1", "put back", PATIENCE, stands);
+    }
+    let sentence = "somebody else keeps changing the annotations or the NetworkUnavailable \
+                    condition of node n1: they were written 16 times, from now on at most once a \
+                    second";
+    assert_eq!(agent.log().matches(sentence).count(), 1, "{}", agent.log());
 }
 
 /// A route controller of a cloud does so until it has made routes, which nobody needs here.

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use e2e_tests::{Cluster, Flanneld, Rules, delegated, flannel_pod, subnet_env};
-use integration_tests::{Agent, Inquirer, Member, Network, PATIENCE, Pod, Stack, Stream, podwired};
+use integration_tests::{
+    Agent, Inquirer, Member, Network, PATIENCE, Pod, Stack, Stream, ping, podwired, seen,
+};
 use net::Mac;
 use serde_json::{Value, json};
 
@@ -36,6 +38,10 @@ impl Scene {
     fn new(stack: Stack, rules: Rules) -> Self {
         let cluster = Cluster::new(3, stack);
         let members = &cluster.fleet.members;
+        // Docker is there, too. By its own tables flanneld could not help that.
+        for member in members.iter().filter(|_| rules == Rules::Iptables) {
+            member.node.tool("iptables", "-w -P FORWARD DROP");
+        }
         let start = |member| cluster.flanneld(member, rules, &["--ip-masq"]);
         let flannelds: Vec<_> = members.iter().map(start).collect();
         let pods: Vec<_> = members.iter().map(flannel_pod).collect();
@@ -81,6 +87,12 @@ impl Scene {
         for stream in &self.streams {
             assert!(stream.wait_for(BETWEEN, PATIENCE));
         }
+    }
+
+    /// Ends what is said.
+    fn hush(&mut self) {
+        self.streams.clear();
+        self.inquirers.clear();
     }
 
     /// The rules by which somebody masquerades on the node.
@@ -191,13 +203,20 @@ fn nor_in_both_families_with_its_own_tables() {
     there_and_back(Stack::Dual, Rules::Nftables);
 }
 
+/// The conflist that flannel ships, but for host ports.
+fn shipped() -> Network {
+    Network::new(
+        json!({"name": "cbr0", "cniVersion": "0.3.1", "type": "flannel",
+        "delegate": {"hairpinMode": true, "isDefaultGateway": true}}),
+    )
+}
+
 /// A pod that flannel's plugin attached before ends afterwards, and leaves its address to others.
 #[test]
 fn the_end_of_a_pod_of_flannels_is_served() {
     let mut scene = Scene::new(Stack::V4, Rules::Iptables);
     let _agent = scene.take_over();
-    scene.streams.clear();
-    scene.inquirers.clear();
+    scene.hush();
     let (pod, member) = (&scene.pods[0], scene.member());
     let delegate: Value = serde_json::from_str(&delegated(member).text()).expect("it is JSON");
     let mut delegate = delegate["plugins"][0].clone();
@@ -208,14 +227,31 @@ fn the_end_of_a_pod_of_flannels_is_served() {
     let address = pod.all_addresses()[0].to_string();
     let leases = || member.node.list("/var/lib/cni/networks/cbr0");
     assert!(leases().contains(&address), "{:?}", leases());
-    let shipped = json!({"name": "cbr0", "cniVersion": "0.3.1", "type": "flannel",
-        "delegate": {"hairpinMode": true, "isDefaultGateway": true}});
-    let network = Network::new(shipped);
-    let ended = member.runner.del(&network, pod, "eth0");
+    let ended = member.runner.del(&shipped(), pod, "eth0");
     assert!(ended.is_ok(), "{ended:?}");
     assert!(!leases().contains(&address), "{:?}", leases());
     assert_eq!(member.node.list("/var/lib/cni/flannel"), [""; 0]);
+}
+
+/// A pod that begins afterwards, by flannel's conflist, is one of the network of the earlier ones.
+#[test]
+fn a_new_pod_is_beside_those_of_flannels() {
+    let mut scene = Scene::new(Stack::V4, Rules::Iptables);
+    let agent = scene.take_over();
+    scene.hush();
+    let member = scene.member();
     assert_eq!(subnet_env(member)["FLANNEL_IPMASQ"], "true");
+    let pod = member.attach(&shipped());
+    for old in &scene.pods {
+        let old = old.all_addresses()[0];
+        assert!(
+            old != pod.all_addresses()[0] && ping(&pod, old, PATIENCE),
+            "{old}"
+        );
+    }
+    let outside = scene.cluster.fleet.outside_addresses()[0];
+    let seen = seen(&pod, &scene.cluster.fleet.outside, outside);
+    assert_eq!(seen, member.underlay()[0], "{}", agent.log());
 }
 
 /// Both at once on one node: the affinity that keeps them apart is missing, and pods talk on.

@@ -34,7 +34,9 @@ impl Rival {
         self.displaced = true;
         let sign = self.process(now).or(again);
         if let Some(sign) = sign {
-            self.sign = Some((now, sign));
+            // The first one stands: another would be the same trouble, told twice.
+            let first = self.sign.take().filter(|(when, _)| is_fresh(*when, now));
+            self.sign = Some((now, first.map_or(sign, |(_, text)| text)));
         }
     }
 
@@ -51,12 +53,16 @@ impl Rival {
     /// The sentence about it, as long as it is believed to run.
     pub(crate) fn complaint(&self, now: Instant) -> Option<String> {
         let (when, sign) = self.sign.as_ref()?;
-        (now.duration_since(*when) < MEMORY).then(|| {
+        is_fresh(*when, now).then(|| {
             format!(
                 "flanneld seems to run still ({sign}), and undoes what podwired does: stop it on this node"
             )
         })
     }
+}
+
+fn is_fresh(sign: Instant, now: Instant) -> bool {
+    now.duration_since(sign) < MEMORY
 }
 
 /// The process in this network namespace, if it can be seen.
@@ -92,7 +98,7 @@ mod tests {
             "{complaint}"
         );
         // It is the same sentence for a while, and is not taken back and said again.
-        rival.found(now, None);
+        rival.found(now, Some("2 of its routes".to_owned()));
         assert_eq!(rival.complaint(now + MEMORY / 2), Some(complaint));
         assert_eq!(rival.complaint(now + MEMORY), None);
     }

@@ -3,6 +3,7 @@
 //! and they never change, so each node is asked for once.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 
 use futures::StreamExt;
 use futures::stream;
@@ -37,13 +38,7 @@ pub(crate) async fn ask(shared: &Shared) {
     loop {
         let wanted = shared.store().wanted(Instant::now());
         if wanted.names.is_empty() {
-            match wanted.more {
-                None => shared.wanted.notified().await,
-                Some(more) => tokio::select! {
-                    () = shared.wanted.notified() => {}
-                    () = sleep_until(more) => {}
-                },
-            }
+            wait(shared, wanted.more).await;
             continue;
         }
         let (known, _) = shared.store().count();
@@ -64,6 +59,20 @@ pub(crate) async fn ask(shared: &Shared) {
                 shared.pause(&mut backoff, &failure).await;
             }
         }
+    }
+}
+
+/// Waits until somebody else is wanted.
+async fn wait(shared: &Shared, more: Option<Instant>) {
+    let due = async {
+        match more {
+            Some(more) => sleep_until(more).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = shared.wanted.notified() => {}
+        () = due => {}
     }
 }
 

@@ -116,7 +116,9 @@ impl<F: Followed> Follower<'_, F> {
 
     fn fulfilled(&self) {
         self.shared.fulfilled(self.followed.wish());
-        self.shared.tally.synced();
+        if self.followed.wish() == Wish::Nodes {
+            self.shared.tally.synced();
+        }
     }
 
     async fn list(&mut self) -> End {

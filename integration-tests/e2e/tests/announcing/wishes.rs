@@ -3,8 +3,9 @@
 
 use e2e_tests::Cluster;
 use integration_tests::{PATIENCE, Stack};
+use serde_json::json;
 
-use super::{annotated, annotation, announced};
+use super::{annotated, annotation, announced, key};
 
 #[test]
 fn the_published_address_follows_its_overwriting() {
@@ -43,6 +44,29 @@ fn the_nodes_address_is_the_one_that_its_operator_names() {
         let device = member.node.ip("-d link show podwire.1");
         assert!(device.contains(&format!("local {published} ")), "{device}");
     }
+}
+
+#[test]
+fn an_address_that_comes_while_the_api_server_is_away_is_told_when_it_is_back() {
+    let mut cluster = Cluster::new(1, Stack::V4);
+    let node = cluster.fleet.members[0].node.clone();
+    let (agent, _) = announced(&cluster, &cluster.fleet.members[0], &[]);
+    let wish = json!({ key("node-public-ip"): "192.0.2.77" });
+    cluster.kubernetes.annotate("n1", &wish);
+    assert!(
+        agent.says("is on none of its links", PATIENCE),
+        "{}",
+        agent.log()
+    );
+    cluster.control_plane.stop();
+    node.ip("address add 192.0.2.77/24 dev eth0");
+    let sentence = "the annotations and the status of node n1 cannot be changed";
+    assert!(agent.says(sentence, PATIENCE), "{}", agent.log());
+    cluster.control_plane.resume_service();
+    let kubernetes = &cluster.kubernetes;
+    kubernetes.wait_for_node("n1", "at its other address", PATIENCE, |node| {
+        annotation(node, "public-ip") == Some("192.0.2.77")
+    });
 }
 
 #[test]

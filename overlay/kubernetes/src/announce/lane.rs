@@ -88,6 +88,8 @@ pub(crate) struct Lane {
     /// How often in a row it has failed, and not before when it is tried again.
     failures: u32,
     resumes: Option<Instant>,
+    /// Whether it waits for a server that could not be found.
+    seeks: bool,
     /// What was wished when it last succeeded.
     granted: Option<Announcement>,
 }
@@ -112,16 +114,57 @@ impl Lane {
     /// Notes that there is nothing to do, and so no trouble.
     pub(crate) fn recovered(&mut self) {
         self.backoff.end();
-        (self.failures, self.resumes) = (0, None);
+        (self.failures, self.resumes, self.seeks) = (0, None, false);
+    }
+
+    /// Whether it waits for a server that could not be found.
+    pub(crate) const fn seeks(&self) -> bool {
+        self.seeks
+    }
+
+    /// Somebody has found the server.
+    pub(crate) fn found(&mut self) {
+        if std::mem::take(&mut self.seeks) {
+            self.resumes = None;
+        }
     }
 
     /// Notes a failure; returns whether it is worth a word.
     pub(crate) fn failed(&mut self, now: Instant, failure: &Failure) -> bool {
         let pause = self.backoff.pause(now, failure.retry_after, fraction());
         self.resumes = Some(now + pause);
+        self.seeks = matches!(failure.cause, Cause::Unreachable | Cause::Silence);
         self.failures = self.failures.saturating_add(1);
         // The Node is another one than we knew: we learn it, and come again.
         let met = matches!(failure.cause, Cause::Conflict | Cause::Refused);
         !met || self.failures > MEETINGS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_found_is_asked_at_once() {
+        let (mut lane, now) = (Lane::default(), Instant::now());
+        lane.failed(now, &Failure::new(Cause::Unreachable, "nobody listens"));
+        assert!(lane.seeks() && lane.due() > Some(now));
+        lane.found();
+        assert!(!lane.seeks() && lane.due().is_none());
+    }
+
+    #[test]
+    fn a_server_that_refuses_is_left_alone() {
+        let (mut lane, now) = (Lane::default(), Instant::now());
+        lane.failed(now, &Failure::new(Cause::Forbidden, "no"));
+        lane.failed(
+            now + Duration::from_secs(40),
+            &Failure::new(Cause::Forbidden, "no"),
+        );
+        lane.found();
+        assert!(lane.due() > Some(now + Duration::from_secs(44)));
     }
 }

@@ -38,6 +38,7 @@ pub(crate) async fn keep(shared: &Shared) {
         tokio::select! {
             changed = wish.changed() => if changed.is_err() { return },
             changed = seen.changed() => if changed.is_err() { return },
+            () = shared.api.answered(), if writing.seeks() => writing.found(),
             () = until(due) => {}
         }
     }
@@ -130,6 +131,15 @@ impl Writing<'_> {
                 Arc::clone(seen)
             }
         }
+    }
+
+    const fn seeks(&self) -> bool {
+        self.status.seeks() || self.taints.seeks()
+    }
+
+    fn found(&mut self) {
+        self.status.found();
+        self.taints.found();
     }
 
     fn lane(&mut self, part: Part) -> &mut Lane {

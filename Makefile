@@ -47,7 +47,7 @@ test: toolchain namespaces packages tools build
 	cargo test --locked --workspace --exclude e2e-tests
 	@echo "make test: everything passed"
 
-e2e: toolchain namespaces packages tools cluster build
+e2e: toolchain namespaces packages tools cluster
 	cargo build --locked --workspace --bins
 	cargo test --locked --package e2e-tests
 	@echo "make e2e: everything passed"

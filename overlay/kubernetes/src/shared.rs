@@ -108,11 +108,15 @@ impl Shared {
         }
     }
 
-    /// Pauses after a failure. One that was about the way to the server ends when somebody else
-    /// has found it.
+    /// Pauses after a failure. When that was about the way to the server, or about who we are, the
+    /// pause ends as soon as somebody else is answered.
     pub(crate) async fn pause(&self, backoff: &mut Backoff, failure: &Failure) {
         let pause = sleep(backoff.pause(Instant::now(), failure.retry_after, fraction()));
-        if !matches!(failure.cause, Cause::Unreachable | Cause::Silence) {
+        let of_the_way = matches!(
+            failure.cause,
+            Cause::Configuration | Cause::Unreachable | Cause::Silence | Cause::Unauthorized
+        );
+        if !of_the_way {
             return pause.await;
         }
         tokio::select! {

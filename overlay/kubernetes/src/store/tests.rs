@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+mod properties;
+
 use std::time::Duration;
 
 use serde_json::json;

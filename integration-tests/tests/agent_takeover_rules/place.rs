@@ -14,7 +14,8 @@ fn subnet_env_says_what_the_plugin_flannel_needs() {
     let cluster = Cluster::new();
     let member = cluster.member();
     let before = member.node.read(SUBNET_ENV);
-    let agent = Agent::converged(&member.node, &ARGS);
+    // By an audit it would take a minute.
+    let agent = Agent::converged(&member.node, &ARGS[..4]);
     // Dual stack: packets of 1450 octets would not fit.
     let expected = before.replace("1450", "1430");
     let is_written = || {

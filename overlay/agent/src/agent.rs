@@ -88,7 +88,7 @@ impl<S: Source> Agent<S> {
                 Wake::Due => {}
             }
             if self.work().await {
-                kernel.watch_sysctls(self.overlay.device_names());
+                kernel.watch_files(self.overlay.device_names());
             }
         }
     }

@@ -3,9 +3,10 @@
 //! comes or goes matters to nobody here.
 
 use std::io;
+use std::path::PathBuf;
 
 use net::Event;
-use nix::sys::inotify::AddWatchFlags;
+use nix::sys::inotify::{AddWatchFlags, InotifyEvent};
 use topology::PROTOCOL;
 
 use crate::readable::Readable;
@@ -15,12 +16,17 @@ use crate::watches::Watches;
 /// the way of the overlay's routes. Routing daemons' churn waits for the next look.
 const MADE_BY_HAND: [u8; 2] = [3, 4];
 
+/// Of a directory: that a file in it is there no more.
+const REMOVED: AddWatchFlags = AddWatchFlags::IN_DELETE.union(AddWatchFlags::IN_MOVED_FROM);
+
 /// Subscriptions to the changes of this network namespace.
 #[derive(Debug)]
 pub(crate) struct Kernel {
     network: Readable<net::Monitor>,
     ruleset: Readable<nft::Monitor>,
-    sysctls: Watches,
+    files: Watches,
+    /// The files that are kept for others.
+    kept: Vec<PathBuf>,
 }
 
 /// Of what the kernel told.
@@ -46,23 +52,27 @@ pub(crate) enum Error {
 }
 
 impl Kernel {
-    pub(crate) fn subscribe() -> Result<Self, Error> {
+    /// `kept` are the files that are kept for others, who might remove them.
+    pub(crate) fn subscribe(kept: Vec<PathBuf>) -> Result<Self, Error> {
         Ok(Self {
             network: Readable::new(net::Monitor::open()?)?,
             ruleset: Readable::new(nft::Monitor::open()?)?,
-            sysctls: Watches::new()?,
+            files: Watches::new()?,
+            kept,
         })
     }
 
     /// Hears of sysctls of the devices with these names, as they are now: nothing but the files
     /// under `/proc/sys` tells that somebody wrote there. Where `/proc` is another one than the
-    /// writer's, an audit finds it.
-    pub(crate) fn watch_sysctls<'a>(&mut self, devices: impl Iterator<Item = &'a str>) {
+    /// writer's, an audit finds it. Hears of the end of kept files, too.
+    pub(crate) fn watch_files<'a>(&mut self, devices: impl Iterator<Item = &'a str>) {
         let directories = devices.flat_map(|name| {
             ["ipv4", "ipv6"].map(|family| format!("/proc/sys/net/{family}/conf/{name}"))
         });
-        self.sysctls
-            .watch(directories.map(|path| (path, AddWatchFlags::IN_MODIFY)));
+        let sysctls = directories.map(|path| (PathBuf::from(path), AddWatchFlags::IN_MODIFY));
+        let of_kept = self.kept.iter().filter_map(|file| file.parent());
+        let of_kept = of_kept.map(|path| (path.to_owned(), REMOVED));
+        self.files.watch(sysctls.chain(of_kept));
     }
 
     /// Waits until the kernel tells something. `devices` are the indices of the overlay's own.
@@ -75,12 +85,19 @@ impl Kernel {
                 ruleset: told.unwrap_or(true),
                 ..Heard::default()
             },
-            told = self.sysctls.told(|_| true) => Heard {
+            told = self.files.told(|event| concerns(event, &self.kept)) => Heard {
                 overlay: told,
                 ..Heard::default()
             },
         }
     }
+}
+
+/// Whether a sysctl was written, or one of these files is gone.
+fn concerns(event: &InotifyEvent, kept: &[PathBuf]) -> bool {
+    let name = event.name.as_deref();
+    let is_kept = || kept.iter().any(|file| file.file_name() == name);
+    event.mask.contains(AddWatchFlags::IN_MODIFY) || (name.is_some() && is_kept())
 }
 
 fn drain(monitor: &mut net::Monitor, devices: &[u32]) -> Heard {

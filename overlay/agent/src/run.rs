@@ -94,9 +94,12 @@ async fn follow<S: Source>(
     let http = options.service.http.map(Server::bind).transpose()?;
     let subnet_env = options.subnet_env().map(absolute).transpose()?;
     let subnet_env = subnet_env.map(SubnetEnvFile);
+    let written = conflist.as_ref().map(|conflist| conflist.path.clone());
+    let kept = subnet_env.iter().map(|file| file.0.clone()).chain(written);
+    let kept = kept.collect();
     let publication = Publication::new(state, conflist, subnet_env, source.file());
     // Subscribed before the first look, so that nothing is missed between the two.
-    let kernel = Kernel::subscribe()?;
+    let kernel = Kernel::subscribe(kept)?;
     let overlay = NodeOverlay::new(Rtnl::open()?, Nft::open()?, wishes(options, running)?);
     let audit_interval = Duration::from_secs(options.audit_interval);
     let agenda = Agenda::new(Instant::now(), audit_interval);

@@ -3,7 +3,7 @@
 
 use e2e_tests::{Cluster, fake_node, node, overlay_routes, prefixed, wait_for_routes};
 use integration_tests::{Agent, Member, PATIENCE, Stack};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// One member whose agent has converged, in a cluster with the fake node `f50`.
 fn cluster(stack: Stack) -> (Cluster, Agent) {
@@ -25,14 +25,6 @@ fn cluster(stack: Stack) -> (Cluster, Agent) {
 fn entries(member: &Member) -> String {
     let entries = member.node.tool("bridge", "fdb show dev podwire.1");
     entries + &member.node.ip("neighbour show dev podwire.1 nud permanent")
-}
-
-/// One of flannel's annotations of a Node. Before the data of a family there is a blank when those
-/// of the other have changed alone, which flannel's nodes would not see otherwise.
-fn annotation<'a>(node: &'a Value, key: &str) -> Option<&'a str> {
-    let annotations = &node["metadata"]["annotations"];
-    let annotation = annotations[format!("flannel.alpha.coreos.com/{key}")].as_str();
-    annotation.map(str::trim_start)
 }
 
 #[test]
@@ -136,47 +128,4 @@ fn labels_change_a_thousand_times() {
         "{more}"
     );
     assert_eq!(more.matches("repaired").count(), 0, "{more}");
-}
-
-/// Whoever changes what this node says of itself has to see it come back.
-#[test]
-fn what_it_says_of_itself_is_kept() {
-    let (cluster, _agent) = cluster(Stack::Dual);
-    let kubernetes = &cluster.kubernetes;
-    let said = |node: &Value| annotation(node, "backend-data").is_some();
-    let before = kubernetes.wait_for_node("n1", "announced", PATIENCE, said);
-    let keys = [
-        "kube-subnet-manager",
-        "backend-type",
-        "backend-data",
-        "backend-v6-data",
-        "public-ip",
-        "public-ipv6",
-    ];
-    let whole = |node: &Value| {
-        keys.iter()
-            .all(|key| annotation(node, key) == annotation(&before, key))
-    };
-    assert!(
-        keys.iter().all(|key| annotation(&before, key).is_some()),
-        "{before}"
-    );
-    for stranger in [json!(null), json!("something else")] {
-        for key in keys {
-            kubernetes.annotate("n1", &prefixed(&json!({key: stranger})));
-            kubernetes.wait_for_node("n1", "as it was", PATIENCE, whole);
-        }
-        let all: serde_json::Map<_, _> = keys
-            .iter()
-            .map(|key| ((*key).to_owned(), stranger.clone()))
-            .collect();
-        kubernetes.annotate("n1", &prefixed(&all.into()));
-        kubernetes.wait_for_node("n1", "as it was", PATIENCE, whole);
-    }
-    let available = |node: &Value| {
-        let conditions = node["status"]["conditions"].as_array();
-        let mut conditions = conditions.into_iter().flatten();
-        conditions.any(|it| it["type"] == "NetworkUnavailable" && it["status"] == "False")
-    };
-    kubernetes.wait_for_node("n1", "available", PATIENCE, available);
 }

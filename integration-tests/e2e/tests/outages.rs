@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use e2e_tests::{
-    Cluster, Kubeconfig, Meddler, Mischief, User, fake_node, overlay_routes, wait_for_routes,
-    wait_long_for_routes,
+    ACCOUNT, Cluster, Kubeconfig, Meddler, Mischief, NAMESPACE, User, fake_node, overlay_routes,
+    wait_for_routes, wait_long_for_routes,
 };
 use integration_tests::{Agent, Member, PATIENCE, Stack};
 
@@ -156,6 +156,31 @@ fn a_token_expires_and_is_renewed() {
     wait_long_for_routes(member, &[FIRST, SECOND], RETURN);
 }
 
+/// The files of a certificate are as good as that of a token.
+#[test]
+fn a_certificate_has_expired_and_is_renewed() {
+    let cluster = cluster(&[]);
+    let member = &cluster.fleet.members[0];
+    let [certificate, key] = ["crt", "key"].map(|kind| format!("/run/lab/agent.{kind}"));
+    let renew = |lifetime| {
+        let user = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
+        let authority = &cluster.control_plane.authority;
+        let certified = authority.client(&user, &[], lifetime);
+        member.node.write(&key, certified.key);
+        member.node.write(&certificate, certified.certificate);
+    };
+    renew(Duration::ZERO);
+    let user = User::Certificate {
+        certificate: certificate.clone(),
+        key: key.clone(),
+    };
+    let kubeconfig = cluster.control_plane.kubeconfig(user);
+    let agent = cluster.podwired_by(member, &kubeconfig, &[]);
+    assert!(agent.says("401", PATIENCE), "{}", agent.log());
+    renew(Duration::from_secs(3600));
+    wait_long_for_routes(member, &[FIRST], RETURN);
+}
+
 /// Each answer that is none is said once, however often it comes, and is in nobody's way.
 #[test]
 fn the_api_server_misbehaves() {
@@ -223,4 +248,20 @@ fn the_api_server_stammers() {
         let wanted: Vec<_> = there.iter().map(String::as_str).collect();
         wait_long_for_routes(&cluster.fleet.members[0], &wanted, RETURN);
     }
+}
+
+/// It takes requests and says nothing to them.
+#[test]
+fn the_api_server_does_not_answer() {
+    let cluster = cluster(&[]);
+    let meddler = Meddler::start(&cluster.control_plane);
+    let agent = through(&meddler, &cluster);
+    let length = agent.log().len();
+    meddler.meddle("GET ", Mischief::Swallow);
+    meddler.cut();
+    create(&cluster, 51);
+    let noticed = agent.says_after(length, "WARN", OUTAGE);
+    assert!(noticed.is_some(), "{}", agent.log());
+    meddler.behave();
+    wait_long_for_routes(&cluster.fleet.members[0], &[FIRST, SECOND], OUTAGE);
 }

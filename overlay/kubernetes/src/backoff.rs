@@ -27,6 +27,11 @@ impl Backoff {
         self.since = None;
     }
 
+    /// Whether there was no success since a failure.
+    pub(crate) const fn runs(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// How long to pause after a failure, when the server wishes for `retry_after`. `fraction`, of
     /// 0 to 1, keeps many that failed at once from coming back at once.
     pub(crate) fn pause(

@@ -24,6 +24,12 @@ pub(crate) enum End {
     Failed(Failure),
 }
 
+impl End {
+    pub(crate) fn is_of(&self, cause: Cause) -> bool {
+        matches!(self, Self::Failed(failure) if failure.cause == cause)
+    }
+}
+
 /// How far a follower is.
 #[derive(Debug, Default)]
 pub(crate) struct Course {

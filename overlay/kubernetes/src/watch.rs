@@ -31,6 +31,8 @@ const PAGE: u32 = 500;
 const WATCH: (u32, u32) = (300, 600);
 /// A watch that ended sooner than this has not been of use.
 const SETTLED: Duration = Duration::from_secs(5);
+/// A list that was of use for this long may be repeated at once.
+const CALM: Duration = Duration::from_secs(60);
 
 /// What is followed.
 pub(crate) trait Followed {
@@ -62,6 +64,8 @@ pub(crate) async fn follow(shared: &Shared, followed: impl Followed) {
         followed,
         course: Course::default(),
         backoff: Backoff::default(),
+        relists: Backoff::default(),
+        listed: None,
     };
     loop {
         follower.step().await;
@@ -73,6 +77,10 @@ struct Follower<'a, F> {
     followed: F,
     course: Course,
     backoff: Backoff,
+    /// Between lists that have to be repeated, the costliest of all requests.
+    relists: Backoff,
+    /// When a list was complete the last time.
+    listed: Option<Instant>,
 }
 
 impl<F: Followed> Follower<'_, F> {
@@ -88,30 +96,45 @@ impl<F: Followed> Follower<'_, F> {
             self.backoff.end();
         }
         let hasty = end == End::Ended && begun.elapsed() < SETTLED;
-        match self.course.end(end) {
+        let forgotten = end.is_of(Cause::Gone);
+        let at_once = || Failure::new(Cause::Cut, "the API server ends watches at once");
+        match self.course.end(end).or_else(|| hasty.then(at_once)) {
             Some(failure) => {
                 self.say(&failure);
                 self.shared.pause(&mut self.backoff, &failure).await;
             }
-            None if hasty => {
-                let failure = Failure::new(Cause::Cut, "the API server ends watches at once");
-                self.shared.pause(&mut self.backoff, &failure).await;
-            }
+            None if forgotten => self.pause_before_list().await,
             None => {}
         }
     }
 
+    /// A server that forgets at once what it has listed is not asked for lists without end.
+    async fn pause_before_list(&mut self) {
+        if self.listed.is_none_or(|at| at.elapsed() >= CALM) {
+            self.relists.end();
+        }
+        let failure = Failure::new(Cause::Gone, "the API server has forgotten the version");
+        self.shared.pause(&mut self.relists, &failure).await;
+    }
+
     /// A watch that is cut once is taken up again without a word.
     fn say(&self, failure: &Failure) {
-        if failure.cause == Cause::Cut || failure.cause == Cause::Silence && self.is_synced() {
+        let once = match failure.cause {
+            Cause::Cut => true,
+            Cause::Silence => matches!(self.course.step(), Step::Resume(_)),
+            _ => false,
+        };
+        if once && !self.backoff.runs() {
             return;
         }
         let sentence = format!("cannot follow {}: {failure}", self.followed.what());
         self.shared.trouble(self.followed.wish(), &sentence);
     }
 
-    fn is_synced(&self) -> bool {
-        matches!(self.course.step(), Step::Resume(_))
+    /// Everything that is there has been told.
+    fn complete(&mut self) {
+        self.followed.complete();
+        self.listed = Some(Instant::now());
     }
 
     fn fulfilled(&self) {
@@ -136,7 +159,7 @@ impl<F: Followed> Follower<'_, F> {
             page.items.into_iter().for_each(|it| self.followed.seen(it));
             next = page.metadata.next;
             if next.is_empty() {
-                self.followed.complete();
+                self.complete();
                 self.backoff.end();
                 self.fulfilled();
                 return End::Listed(page.metadata.resource_version);

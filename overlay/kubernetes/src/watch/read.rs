@@ -142,7 +142,7 @@ impl<F: Followed> Follower<'_, F> {
     fn bookmark(&mut self, bookmark: &Bookmark, listing: bool) -> bool {
         let listed = listing && bookmark.ends_the_list();
         if listed {
-            self.followed.complete();
+            self.complete();
         }
         if listed || !listing {
             self.course.reached(bookmark.version());

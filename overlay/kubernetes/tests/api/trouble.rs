@@ -248,3 +248,41 @@ async fn a_bookmark_is_where_a_watch_goes_on() {
     until_counted(&nodes, |_| server.asked(&["resourceVersion=900"]) >= 2).await;
     assert_eq!(names(&until(&mut nodes, |_| true).await), ["node-1"]);
 }
+
+/// A server that lists well and forgets at once would be asked for lists without end.
+#[tokio::test]
+async fn lists_that_are_of_no_use_are_asked_for_ever_more_seldom() {
+    let lab = Lab::new();
+    let (server, nodes) = lab.with_nodes(&[1]).await;
+    let gone = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n";
+    let before = server.asked(&["sendInitialEvents"]);
+    let end = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < end {
+        server.say(gone);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let lists = server.asked(&["sendInitialEvents"]) - before;
+    assert!((4..40).contains(&lists), "{lists} lists of two watches");
+    assert_eq!(names(&nodes.snapshot()), ["node-1"]);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_all_watches_at_once_is_said() {
+    let lab = Lab::new();
+    let (server, mut nodes) = lab.with_nodes(&[1]).await;
+    for _ in 0..8 {
+        let nothing = Fault::Say(String::new());
+        server
+            .state()
+            .faults
+            .push_back(("resourceVersion=2", nothing));
+    }
+    server.cut();
+    let known = until(&mut nodes, |it| it.trouble.is_some()).await;
+    let trouble = known.trouble.unwrap();
+    assert!(
+        trouble.ends_with("the API server ends watches at once"),
+        "{trouble}"
+    );
+    until(&mut nodes, |it| it.trouble.is_none()).await;
+}

@@ -38,6 +38,8 @@ impl Site {
         let node = Node::new();
         let outside = Outside::new(&node, 1500);
         node.write(SUBNET_FILE, SUBNET_ENV);
+        // The Go bridge does not wait until its gateway's address is no duplicate.
+        node.write("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
         let theirs = match delegates {
             Delegates::Ours => binaries::plugins().to_owned(),
             Delegates::Go => binaries::go_plugins(),

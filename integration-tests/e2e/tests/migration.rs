@@ -130,7 +130,11 @@ fn streams(pods: &[Pod]) -> Vec<Stream> {
     for (port, from) in (90..).zip(pods) {
         let others = (90..).zip(pods).filter(|(other, _)| *other != port);
         for (_, to) in others {
-            let start = |address| Stream::start(from, to, address, port, PACE);
+            // IPv6 may take a second to find the first neighbour.
+            let start = |address| {
+                assert!(ping(from, address, PATIENCE), "{address}");
+                Stream::start(from, to, address, port, PACE)
+            };
             streams.extend(to.all_addresses().into_iter().map(start));
         }
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use integration_tests::flannel::{self, Vtep};
-use integration_tests::{Fleet, Inquirer, Member, PATIENCE, Pod, Stack, Stream};
+use integration_tests::{Fleet, Inquirer, Member, PATIENCE, Pod, Stack, Stream, ping};
 use net::Mac;
 use serde_json::{Value, json};
 
@@ -96,7 +96,12 @@ impl Cluster {
         let [one, other] = [0, 1].map(|it| &self.pods[it]);
         let ways = [(one, other), (other, one)].into_iter();
         let streams = ways.flat_map(|(from, to)| {
-            let start = |address| Stream::start(from, to, address, 9, PACE);
+            // IPv6 may take a second to find the first neighbour, and loses what does not fit the
+            // queue meanwhile.
+            let start = |address| {
+                assert!(ping(from, address, PATIENCE), "{address}");
+                Stream::start(from, to, address, 9, PACE)
+            };
             to.all_addresses()
                 .into_iter()
                 .map(start)

@@ -2,10 +2,11 @@
 //! There and back without a gap.
 
 use integration_tests::flannel;
-use integration_tests::{Agent, Conversation, PATIENCE, podwired, seen};
+use integration_tests::{Agent, Conversation, Fleet, PATIENCE, Stack, podwired, seen};
+use serde_json::json;
 
 use crate::lab::{
-    ARGS, Cluster, DEVICES, VNI, assert_none_lost, make_rules, ruleset, saved, vteps,
+    ARGS, Cluster, DEVICES, NODES, VNI, assert_none_lost, make_rules, ruleset, saved, vteps,
     within_a_second,
 };
 
@@ -135,5 +136,38 @@ fn what_is_no_longer_wished_goes() {
     let agent = Agent::converged(&member.node, &ARGS[..3]);
     let gone = || !ruleset(member).contains("masq-overlay/subnets");
     assert!(within_a_second(member, gone), "{}", agent.log());
+    assert_eq!(agent.status()["usable"], true, "{}", agent.status());
+}
+
+/// Without flannel, too; and not to where pods' addresses are known.
+#[test]
+fn what_is_named_is_reached_untranslated() {
+    let fleet = Fleet::new(1, Stack::Dual);
+    let member = &fleet.members[0];
+    member.node.write(NODES, fleet.nodes_json());
+    let pod = member.attach(&member.bridge().with(&json!({"ipMasq": false})));
+    let ends: Vec<_> = fleet
+        .outside_addresses()
+        .into_iter()
+        .zip(member.underlay())
+        .collect();
+    let args = ["--nodes", NODES, "--ip-masq"];
+    Agent::converged(&member.node, &args).terminate();
+    for (to, node) in &ends {
+        assert_eq!(seen(&pod, &fleet.outside, *to), *node);
+    }
+    let untranslated = ["--non-masquerade-cidr"; 2].into_iter();
+    let untranslated = untranslated.zip(["192.0.2.0/24", "2001:db8:1::/64"]);
+    let untranslated = untranslated.flat_map(|(option, cidr)| [option, cidr]);
+    let args: Vec<_> = args.into_iter().chain(untranslated).collect();
+    let agent = Agent::converged(&member.node, &args);
+    // The state of the first one says that it has converged, too.
+    let exempt = || ruleset(member).contains("192.0.2.0/24 accept");
+    assert!(within_a_second(member, exempt), "{}", agent.log());
+    let addresses = pod.all_addresses().into_iter().zip(member.pod_cidrs());
+    for ((to, node), (own, cidr)) in ends.into_iter().zip(addresses) {
+        fleet.outside.add_route(cidr, node);
+        assert_eq!(seen(&pod, &fleet.outside, to), own);
+    }
     assert_eq!(agent.status()["usable"], true, "{}", agent.status());
 }

@@ -12,9 +12,8 @@ use http::Request;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, ClientBuilder, ConfigExt};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
-
 use tower_service::Service;
 
 use crate::connector::{Connector, Wire};
@@ -66,10 +65,34 @@ pub(super) async fn client(kubeconfig: Option<&Path>, wire: Arc<Wire>) -> Result
 
 async fn of_file(path: &Path) -> Result<Config, Failure> {
     let named = path.display().to_string();
-    let file = Kubeconfig::read_from(path).map_err(|error| unusable(&named, &error))?;
+    let file = Kubeconfig::read_from(path).map_err(|error| match error {
+        KubeconfigError::Parse(error) => unusable(&named, &Malformed(place(&error.to_string()))),
+        error => unusable(&named, &error),
+    })?;
     let options = KubeConfigOptions::default();
     let config = Config::from_custom_kubeconfig(file, &options).await;
     config.map_err(|error| unusable(&named, &error))
+}
+
+/// A kubeconfig that is none, with the place in it. What the parser says shows the lines around it,
+/// and those may be a token's.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not the YAML of a kubeconfig{0}")]
+struct Malformed(String);
+
+/// The place in a parser's message, `error: line 3 column 9: ...`.
+fn place(message: &str) -> String {
+    let number = |after: &str| {
+        let rest = message.split_once(after)?.1;
+        rest.split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse::<u32>()
+            .ok()
+    };
+    match (number("line "), number(" column ")) {
+        (Some(line), Some(column)) => format!(" (line {line}, column {column})"),
+        _ => String::new(),
+    }
 }
 
 /// The layers of a request, from the outside: the server's address, our credentials, headers.

@@ -58,6 +58,25 @@ async fn files_that_are_not_there_yet_are_waited_for() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_kubeconfig_is_said_without_what_is_secret_in_it() {
+    let lab = Lab::new();
+    for (text, place) in [
+        (
+            "users: [{name: a, user: {token: hush",
+            " (line 1, column 25)",
+        ),
+        ("users:\n- name: a\n  user: hush\n", " (line 3, column 9)"),
+    ] {
+        std::fs::write(lab.path("kubeconfig"), text).unwrap();
+        let mut nodes = lab.follow();
+        let known = until(&mut nodes, |it| it.trouble.is_some()).await;
+        let trouble = known.trouble.unwrap();
+        let said = format!("kubeconfig cannot be used: it is not the YAML of a kubeconfig{place}");
+        assert!(trouble.ends_with(&said), "{trouble}");
+    }
+}
+
+#[tokio::test]
 async fn a_node_needs_a_name() {
     let lab = Lab::new();
     let options = kubernetes::Options {

@@ -39,16 +39,16 @@ IMAGE_BUILDER ?= $(firstword $(shell command -v buildah podman docker))
 .PHONY: demo test e2e bench install dist image build tools cluster lint toolchain packages namespaces
 
 demo: toolchain namespaces
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --exclude e2e-tests --bins
 	cargo run --locked --quiet --package integration-tests --bin demo
 
 test: toolchain namespaces packages tools build
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --exclude e2e-tests --bins
 	cargo test --locked --workspace --exclude e2e-tests
 	@echo "make test: everything passed"
 
 e2e: toolchain namespaces packages tools cluster
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --exclude e2e-tests --bins
 	cargo test --locked --package e2e-tests
 	@echo "make e2e: everything passed"
 

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use integration_tests::{Agent, PATIENCE, seen};
+use integration_tests::{Agent, PATIENCE, podwired, seen};
 
-use crate::lab::{ARGS, Cluster, NODES, SUBNET_ENV, make_rules, saved};
+use crate::lab::{ARGS, Cluster, DEVICES, NODES, SUBNET_ENV, make_rules, saved};
 
 #[test]
 fn subnet_env_says_what_the_plugin_flannel_needs() {
@@ -135,4 +135,15 @@ fn another_pod_cidr_than_flannels_is_refused_when_the_list_is_read() {
     assert!(member.node.ip("route show proto 118").is_empty());
     let rules = |text: String| text.matches("FLANNEL").count();
     assert_eq!(rules(saved(member)), rules(before));
+    // Nor does it change its mind by being started anew, or take what is flannel's away.
+    drop(agent);
+    let again = Agent::start(&member.node, &ARGS);
+    assert!(again.says(why, PATIENCE), "{}", again.log());
+    drop(again);
+    let cleanup = podwired(&member.node, &["cleanup"]);
+    assert!(cleanup.success(), "{cleanup}");
+    let links = member.node.interfaces();
+    for name in DEVICES {
+        assert!(links.iter().any(|it| it == name), "{name}: {links:?}");
+    }
 }

@@ -238,13 +238,15 @@ impl<S: Source> Agent<S> {
         let Some(State {
             settings,
             takes_over,
+            devices,
             ..
         }) = self.publication.last()
         else {
             return;
         };
+        // Without devices nothing was made.
         let now = (list.settings.vni, self.overlay.wishes().takes_over());
-        if (settings.vni, *takes_over) == now {
+        if devices.is_empty() || (settings.vni, *takes_over) == now {
             return;
         }
         info!(

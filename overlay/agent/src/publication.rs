@@ -191,15 +191,16 @@ fn masquerade(wishes: &Wishes) -> Option<Masquerade> {
     Some(Masquerade { exempt })
 }
 
-/// What there is to say before anything is known.
+/// What there is to say before anything is known. Nothing is made yet and nothing taken over, whatever is
+/// wished: else the next run would skip what this one refuses, and a cleanup remove what is flannel's.
 fn nothing(wishes: &Wishes) -> State {
     State {
         node: wishes.node.as_ref().unwrap_or(&wishes.hostname).clone(),
         devices: Vec::new(),
         pod_mtu: 0,
         settings: wishes.settings.clone(),
-        takes_over: wishes.takes_over(),
-        masquerade: masquerade(wishes),
+        takes_over: false,
+        masquerade: None,
         nodes_file: None,
         remembered: None,
         pod_cidrs: Vec::new(),

@@ -2,13 +2,14 @@
 //! Where it listens, and clients that mean no good.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use integration_tests::http::{get, request_raw};
 use integration_tests::{Agent, Fleet, PATIENCE, Stack};
+use nix::sys::signal::Signal;
 
 use crate::{ARGS, NODES, agent, ask, server};
 
@@ -128,4 +129,29 @@ fn greedy_scrapers_keep_nobody_waiting() {
         scrapers.map(|scraper| scraper.join().unwrap())
     });
     assert!(answered.iter().all(|count| *count > 0), "{answered:?}");
+}
+
+/// More that ask at once than connections are open at a time: all had asked before any was heard.
+#[test]
+fn all_who_ask_at_once_are_answered() {
+    let (fleet, agent) = agent(2, &ARGS);
+    let node = &fleet.members[0].node;
+    agent.signal(Signal::SIGSTOP);
+    let mut clients = node.run(|| {
+        let connect = |_| {
+            let mut stream = TcpStream::connect(server()).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+            stream
+        };
+        (0..60).map(connect).collect::<Vec<_>>()
+    });
+    agent.signal(Signal::SIGCONT);
+    let mut answered = 0;
+    for client in &mut clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).ok();
+        answered += usize::from(answer.starts_with("HTTP/1.0 200 "));
+    }
+    assert_eq!(answered, clients.len(), "{}", agent.log());
 }

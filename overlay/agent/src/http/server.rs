@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -37,6 +37,8 @@ pub(super) async fn serve(listener: TcpListener, answers: Answers) {
             Ok((stream, _)) => {
                 let answers = Arc::clone(&answers);
                 admit(&mut connections, tokio::spawn(converse(stream, answers)));
+                // Who has asked already is answered before many more come and end that one.
+                yield_now().await;
             }
             Err(error) => {
                 debug!("no connection is accepted: {error}");

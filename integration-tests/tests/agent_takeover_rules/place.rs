@@ -29,6 +29,14 @@ fn subnet_env_says_what_the_plugin_flannel_needs() {
         let removed = member.node.run(|| fs::remove_file(SUBNET_ENV));
         removed.expect("it is there");
     }
+    // Without the overlay the plugin is to attach nobody.
+    let written = member.node.file_eventually(path, PATIENCE, is_written);
+    assert!(written, "{}", agent.log());
+    drop(agent);
+    let cleanup = podwired(&member.node, &["cleanup"]);
+    assert!(cleanup.success(), "{cleanup}");
+    let directory = member.node.run(|| fs::read_dir("/run/flannel"));
+    assert_eq!(directory.expect("it is there").count(), 0);
 }
 
 /// flanneld makes its rules anew every few seconds: they go again, and it is said once.
@@ -142,6 +150,7 @@ fn another_pod_cidr_than_flannels_is_refused_when_the_list_is_read() {
     drop(again);
     let cleanup = podwired(&member.node, &["cleanup"]);
     assert!(cleanup.success(), "{cleanup}");
+    member.node.read(SUBNET_ENV);
     let links = member.node.interfaces();
     for name in DEVICES {
         assert!(links.iter().any(|it| it == name), "{name}: {links:?}");

@@ -40,6 +40,11 @@ pub(crate) fn cleanup(options: &Cleanup) -> Result<ExitCode, Error> {
     if let Some(conflist) = &options.conflist {
         remove(conflist)?;
     }
+    // Whoever keeps flannel's device has flanneld see to the file.
+    let subnet_env = state.as_ref().and_then(|state| state.subnet_env.as_deref());
+    if let Some(subnet_env) = subnet_env.filter(|_| !options.keep_device) {
+        remove(subnet_env)?;
+    }
     let rtnl = Rtnl::open()?;
     let dataplane = Dataplane {
         rtnl: &rtnl,

@@ -114,10 +114,14 @@ impl Publication {
         // What an earlier run programmed is there still, whatever the list is like now.
         let before = self.state.last().cloned();
         let before = before.unwrap_or_else(|| nothing(wishes));
+        // It is written once the overlay is usable; before that it may be flannel's own.
+        let written = self.subnet_env.as_ref().filter(|_| standing.converged());
+        let written = written.map(|file| file.0.clone());
         let common = State {
             last_error,
             nodes_file: self.nodes_file.clone(),
             remembered: self.remembered.clone(),
+            subnet_env: written.or(before.subnet_env),
             ..before
         };
         let Some(believed) = overlay.believed() else {
@@ -203,6 +207,7 @@ fn nothing(wishes: &Wishes) -> State {
         masquerade: None,
         nodes_file: None,
         remembered: None,
+        subnet_env: None,
         pod_cidrs: Vec::new(),
         converged: false,
         since: 0,

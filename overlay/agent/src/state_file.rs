@@ -89,6 +89,7 @@ mod tests {
             masquerade: None,
             nodes_file: None,
             remembered: None,
+            subnet_env: None,
             pod_cidrs: Vec::new(),
             converged,
             since: 0,

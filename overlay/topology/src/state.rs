@@ -36,6 +36,9 @@ pub struct State {
     /// Where the list of nodes is remembered, when it does not come from a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered: Option<Remembered>,
+    /// The file from which the plugin `flannel` learns of the overlay, when the agent has written one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet_env: Option<PathBuf>,
     /// The networks of this node's pods.
     #[serde(
         rename = "podCIDRs",
@@ -197,6 +200,7 @@ mod tests {
             masquerade: None,
             nodes_file: Some("/etc/podwire/nodes.json".into()),
             remembered: None,
+            subnet_env: None,
             pod_cidrs: vec![
                 "10.200.0.0/24".parse().unwrap(),
                 "fd00::/64".parse().unwrap(),

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use integration_tests::binaries::workspace;
+use serde_json::Value;
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = workspace().join(path);
@@ -42,6 +43,33 @@ fn rows_of_a_table_have_as_many_cells_as_its_head() {
             assert_eq!(cells(row), wanted, "{}: {row}", path.display());
         }
     }
+}
+
+/// What a pod is told on a command line by `--overrides`, in JSON.
+#[test]
+fn pods_that_clean_up_have_all_that_they_need() {
+    let mut found = 0;
+    for path in documents() {
+        let text = read(&path);
+        for rest in text.split("--overrides '").skip(1) {
+            let json = rest.split('\'').next().expect("a part of it");
+            let pod: Value = serde_json::from_str(json)
+                .unwrap_or_else(|error| panic!("{}: {error}: {json}", path.display()));
+            let (spec, container) = (&pod["spec"], &pod["spec"]["containers"][0]);
+            assert_eq!(spec["hostNetwork"], true);
+            assert_eq!(container["args"][0], "cleanup");
+            let names = |list: &Value| -> Vec<Value> {
+                let list = list.as_array().expect("a list").iter();
+                list.map(|it| it["name"].clone()).collect()
+            };
+            assert_eq!(names(&container["volumeMounts"]), names(&spec["volumes"]));
+            let image = container["image"].as_str().expect("a text");
+            let command = text.split(json).next().expect("what stands before it");
+            assert!(command.ends_with(&format!("--image {image} --overrides '")));
+            found += 1;
+        }
+    }
+    assert_eq!(found, 2);
 }
 
 #[test]

@@ -50,7 +50,8 @@ impl SubnetEnv {
         fs::read_to_string(path).ok().map(|text| Self::parse(&text))
     }
 
-    /// What is to be said of a node's pods. A pod CIDR goes with the network that holds it.
+    /// What is to be said of a node's pods. Of several networks the one that holds them comes first: who
+    /// reads but one reads that. Pods need routes to all of them.
     pub(crate) fn new(
         network: &[IpNetwork],
         pod_cidrs: &[IpNetwork],
@@ -65,8 +66,9 @@ impl SubnetEnv {
         for (index, is_ipv4) in [(0, true), (1, false)] {
             let subnet = pod_cidrs.iter().find(|it| it.is_ipv4() == is_ipv4);
             let Some(subnet) = subnet else { continue };
-            let holds = |outer: &&IpNetwork| outer.contains(subnet.ip());
-            said.networks[index].extend(network.iter().find(holds));
+            let networks = &mut said.networks[index];
+            networks.extend(network.iter().filter(|it| it.is_ipv4() == is_ipv4));
+            networks.sort_by_key(|outer| !outer.contains(subnet.ip()));
             said.subnets[index] = Some(*subnet);
         }
         said
@@ -144,7 +146,7 @@ mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
-    const FLANNELS: &str = "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.1/24\n\
+    const FLANNELS: &str = "FLANNEL_NETWORK=10.244.0.0/16,10.0.0.0/16\nFLANNEL_SUBNET=10.244.3.1/24\n\
         FLANNEL_IPV6_NETWORK=fd00:244::/48\nFLANNEL_IPV6_SUBNET=fd00:244:0:3::1/64\n\
         FLANNEL_MTU=1430\nFLANNEL_IPMASQ=true\n";
 

@@ -163,7 +163,7 @@ pub(crate) fn content(store: &Store) -> Option<Vec<u8>> {
     if store.origin() == Origin::Nothing {
         return None;
     }
-    let nodes = store.members().map(|(uid, node)| Member { uid, node });
+    let nodes = store.memorable().map(|(uid, node)| Member { uid, node });
     let content = Content {
         version: VERSION,
         node: store.own_name(),

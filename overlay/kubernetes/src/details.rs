@@ -42,10 +42,14 @@ pub(crate) async fn ask(shared: &Shared) {
             continue;
         }
         let (known, _) = shared.store().count();
-        let asked = if wanted.names.len() > FEW.max(known / PART) {
-            list(shared, &wanted.names).await
-        } else {
-            get(shared, wanted.names).await
+        let mut asked = None;
+        if wanted.names.len() > FEW.max(known / PART) {
+            asked = Some(list(shared, &wanted.names).await);
+        }
+        let asked = match asked {
+            Some(asked) if !is_garbage(&asked) => asked,
+            // It may be one node that spoils a page, or makes it longer than any may be.
+            _ => get(shared, wanted.names).await,
         };
         match asked {
             Ok(()) => {
@@ -60,6 +64,10 @@ pub(crate) async fn ask(shared: &Shared) {
             }
         }
     }
+}
+
+fn is_garbage(asked: &Result<(), Failure>) -> bool {
+    matches!(asked, Err(failure) if failure.cause == Cause::Garbage)
 }
 
 /// Waits until somebody else is wanted.
@@ -101,7 +109,10 @@ async fn get_one(shared: &Shared, name: &str) -> Result<Answer, Failure> {
         Ok(node) => Ok(answer(node).1),
         Err(failure) => match failure.cause {
             Cause::NotFound => Ok(Answer::Absent),
-            Cause::Server | Cause::Garbage | Cause::Refused => Ok(Answer::Failed(failure.why)),
+            // An answer that does not come, or not to its end, may be this node's as well.
+            Cause::Server | Cause::Garbage | Cause::Refused | Cause::Silence | Cause::Cut => {
+                Ok(Answer::Failed(failure.why))
+            }
             _ => Err(failure),
         },
     }

@@ -174,9 +174,11 @@ fn sentence(code: u16, said: &str) -> String {
         Cause::Throttled => "the API server has too much to do",
         _ => "the API server answers",
     };
-    let said: String = said.trim().chars().take(LONGEST).collect();
+    // It goes into logs and onto terminals.
+    let harmless = |c: char| if c.is_control() { ' ' } else { c };
+    let said: String = said.trim().chars().take(LONGEST).map(harmless).collect();
     let divider = if said.is_empty() { "" } else { ": " };
-    format!("{answers} ({code}){divider}{}", said.replace('\n', " "))
+    format!("{answers} ({code}){divider}{said}")
 }
 
 #[cfg(test)]
@@ -200,6 +202,8 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_status_is_repeated_in_part() {
+        let escape = Failure::answered(StatusCode::BAD_GATEWAY, None, b"a\x1b[2Jx");
+        assert_eq!(escape.why, "the API server answers (502): a [2Jx");
         let body = format!("<html>\n{}", "x".repeat(9000));
         let failure = Failure::answered(StatusCode::BAD_GATEWAY, Some("soon"), body.as_bytes());
         assert_eq!((failure.cause, failure.retry_after), (Cause::Server, None));

@@ -17,6 +17,9 @@ pub struct Snapshot {
     pub peers: Vec<Node>,
     /// The other nodes of the overlay that cannot be understood.
     pub unreadable: Vec<Unreadable>,
+    /// Whether there may be more peers than these, so that nothing is to be removed for want of an
+    /// entry.
+    pub partial: bool,
     /// This node; none: there is no such Node object, or nothing is known yet.
     pub own: Option<OwnNode>,
     /// Why the API server cannot be used now, in a sentence.
@@ -29,8 +32,7 @@ pub enum Origin {
     /// Nothing is known yet.
     #[default]
     Nothing,
-    /// From an earlier time: there may be other nodes by now, so that nothing is to be removed for
-    /// want of an entry.
+    /// From an earlier time: there may be other nodes by now.
     Cached,
     /// From the API server, as a whole.
     Live,

@@ -4,14 +4,15 @@
 
 mod entry;
 mod pods;
+mod view;
 
 use std::collections::BTreeMap;
 
-use topology::{Node, Unreadable};
+use topology::Node;
 
 use crate::annotations::{self, Prefix};
 use crate::object::{Metadata, OwnObject};
-use crate::snapshot::{Origin, OwnNode, Snapshot};
+use crate::snapshot::{Origin, OwnNode};
 
 pub(crate) use entry::{Entry, Pods, Standing};
 pub(crate) use pods::Answer;
@@ -34,6 +35,8 @@ pub(crate) struct Store {
     own_listed: bool,
     /// Whether, beyond that, the pod CIDRs of all members have been asked for.
     live: bool,
+    /// Whether, beyond that, none of them is missing for a failure that may pass.
+    whole: bool,
     memory: Memory,
 }
 
@@ -82,6 +85,7 @@ impl Store {
             listed: false,
             own_listed: false,
             live: false,
+            whole: false,
             memory: Memory::None,
         }
     }
@@ -202,78 +206,16 @@ impl Store {
         }
     }
 
-    /// Where a snapshot would come from.
-    pub(crate) const fn origin(&self) -> Origin {
-        match (self.live, self.memory) {
-            (true, _) => Origin::Live,
-            (false, Memory::Believed) => Origin::Cached,
-            (false, _) => Origin::Nothing,
-        }
-    }
-
-    /// What can be believed.
-    pub(crate) fn snapshot(&self, trouble: Option<String>) -> Snapshot {
-        let origin = self.origin();
-        if origin == Origin::Nothing {
-            return Snapshot {
-                trouble,
-                ..Snapshot::default()
-            };
-        }
-        let entries = self.entries.iter();
-        let unreadable = entries.filter_map(|(name, entry)| {
-            Some(Unreadable {
-                node: name.to_string(),
-                fault: entry.fault()?.clone(),
-            })
-        });
-        Snapshot {
-            origin,
-            unreadable: unreadable.collect(),
-            peers: self.members().map(|(_, node)| node).collect(),
-            own: self.own.node.clone(),
-            trouble,
-        }
-    }
-
-    /// The members whose entries are complete, with their UIDs.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, Node)> {
-        let entries = self.entries.iter();
-        entries.filter_map(|(name, entry)| Some((&*entry.uid, entry.node(name)?)))
-    }
-
-    /// The own Node, as it came.
-    pub(crate) fn own_object(&self) -> Option<&OwnObject> {
-        self.own.object.as_ref()
-    }
-
-    /// This node's name.
-    pub(crate) fn own_name(&self) -> &str {
-        &self.own_name
-    }
-
-    /// What the annotations' names begin with.
-    pub(crate) const fn prefix(&self) -> &Prefix {
-        &self.prefix
-    }
-
-    /// How many Nodes are known, and how many of them cannot be understood.
-    pub(crate) fn count(&self) -> (usize, usize) {
-        let unreadable = self.entries.values().filter(|it| it.fault().is_some());
-        let own = usize::from(self.own.node.is_some());
-        (self.entries.len() + own, unreadable.count())
-    }
-
     /// What follows from a change of the entries. It is nobody's business before they are shown.
     fn effect(&mut self, changed: bool, wanted: bool) -> Effect {
-        let came_alive = self.comes_alive();
+        let advanced = self.comes_alive() | self.becomes_whole();
         Effect {
-            changed: came_alive || changed && self.origin() != Origin::Nothing,
+            changed: advanced || changed && self.origin() != Origin::Nothing,
             wanted,
         }
     }
 
-    /// The first time that everything is known: from then on what is missing is not there.
+    /// The first time that everything has been asked for.
     fn comes_alive(&mut self) -> bool {
         let comes = !self.live
             && self.listed
@@ -281,6 +223,14 @@ impl Store {
             && !self.entries.values().any(Entry::is_unasked);
         self.live |= comes;
         comes
+    }
+
+    /// The first time that nothing is missing for a passing failure: from then on what is missing
+    /// may be removed.
+    fn becomes_whole(&mut self) -> bool {
+        let becomes = self.live && !self.whole && !self.entries.values().any(Entry::is_doubtful);
+        self.whole |= becomes;
+        becomes
     }
 }
 

@@ -92,7 +92,8 @@ impl<F: Followed> Follower<'_, F> {
             Step::Stream => self.watch(None).await,
             Step::Resume(version) => self.watch(Some(version)).await,
         };
-        if begun.elapsed() >= SETTLED {
+        // A list that took long and failed is no success.
+        if begun.elapsed() >= SETTLED && matches!(step, Step::Resume(_)) {
             self.backoff.end();
         }
         let hasty = end == End::Ended && begun.elapsed() < SETTLED;

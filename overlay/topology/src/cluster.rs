@@ -7,14 +7,15 @@
 //! takes its own entry's side. What is left out is one address family of the node: the other one
 //! goes on.
 
-use std::collections::{BTreeMap, HashSet};
+mod sorted;
+
+use std::collections::HashSet;
 
 use ipnetwork::IpNetwork;
 
 use crate::admission::Admission;
-use crate::{
-    Complaint, Family, Fatal, Fault, MtuTooSmall, Node, NodeList, Settings, Unreadable, Vtep, cidr,
-};
+use crate::{Complaint, Family, Fatal, Fault, MtuTooSmall, Node, NodeList, Settings, Vtep, cidr};
+use sorted::Sorted;
 
 /// The nodes of a cluster as seen from one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,10 @@ impl Cluster {
             let Some(vtep) = vtep else { continue };
             let network = of_family(&settings.network, family);
             let last = last.and_then(|cluster| cluster.overlay(family));
+            let last = |node: &str| {
+                let peer = last.and_then(|last| last.peer(node)).cloned();
+                peer.or_else(|| nodes.remembered(node, family))
+            };
             let (overlay, faults) = Overlay::assemble(network, vtep, nodes.vteps(family), last)?;
             overlays.push(overlay);
             complaints.extend(faults);
@@ -179,7 +184,7 @@ impl Overlay {
         network: Vec<IpNetwork>,
         own: Vtep,
         peers: impl Iterator<Item = (&'a str, Result<Vtep, Fault>)>,
-        last: Option<&Self>,
+        last: impl Fn(&str) -> Option<Vtep>,
     ) -> Result<(Self, Vec<Complaint>), Fatal> {
         let family = Family::of(own.underlay);
         let mut admission = Admission::new(family, &network);
@@ -192,8 +197,8 @@ impl Overlay {
         }
         // After all good entries, so that an old one never stands in the way of a new one.
         for complaint in &mut complaints {
-            let kept = last.and_then(|last| last.peer(&complaint.node));
-            complaint.kept = kept.is_some_and(|vtep| admission.admit(vtep.clone()).is_ok());
+            let kept = last(&complaint.node);
+            complaint.kept = kept.is_some_and(|vtep| admission.admit(vtep).is_ok());
         }
         let mut admitted = admission.into_admitted().into_iter();
         let own = admitted.next().expect("the node's own VTEP was admitted");
@@ -239,53 +244,6 @@ impl Overlay {
             .peers
             .binary_search_by(|peer| peer.node.as_str().cmp(name));
         found.ok().map(|index| &self.peers[index])
-    }
-}
-
-/// A list of nodes in order.
-struct Sorted {
-    own: Node,
-    /// The other nodes, by name.
-    peers: Vec<Node>,
-    /// The other nodes that have no entry, or several that differ.
-    faulty: BTreeMap<String, Fault>,
-}
-
-impl Sorted {
-    fn new(own: &str, list: NodeList) -> Result<Self, Fatal> {
-        let mut nodes = list.nodes;
-        let listed = nodes.len();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let twice = nodes.windows(2).filter(|pair| pair[0].name == pair[1].name);
-        let twice = twice.map(|pair| (pair[0].name.clone(), Fault::ListedTwice));
-        let unreadable = list.unreadable.into_iter();
-        let unreadable = unreadable.map(|Unreadable { node, fault }| (node, fault));
-        let mut faulty: BTreeMap<_, _> = twice.chain(unreadable).collect();
-        if let Some(fault) = faulty.remove(own) {
-            return Err(fatal(own, fault));
-        }
-        nodes.retain(|node| !faulty.contains_key(&node.name));
-        let found = nodes.binary_search_by(|node| node.name.as_str().cmp(own));
-        let index = found.map_err(|_| Fatal::OwnMissing {
-            name: own.to_owned(),
-            nodes: listed,
-        })?;
-        Ok(Self {
-            own: nodes.remove(index),
-            peers: nodes,
-            faulty,
-        })
-    }
-
-    /// The other nodes by name, with what their entries make of them in a family.
-    fn vteps(&self, family: Family) -> impl Iterator<Item = (&str, Result<Vtep, Fault>)> {
-        let clear = self.peers.iter().filter_map(move |node| {
-            let vtep = Vtep::of(node, family).transpose()?;
-            Some((node.name.as_str(), vtep))
-        });
-        let faulty = self.faulty.iter();
-        clear.chain(faulty.map(|(name, fault)| (name.as_str(), Err(fault.clone()))))
     }
 }
 

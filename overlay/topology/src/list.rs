@@ -35,6 +35,8 @@ pub struct Unreadable {
     pub node: String,
     /// What is wrong with it.
     pub fault: Fault,
+    /// Its last good entry, where the source remembers one.
+    pub last: Option<Node>,
 }
 
 impl NodeList {

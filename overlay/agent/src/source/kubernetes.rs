@@ -88,7 +88,7 @@ impl ClusterNodes {
             network: Vec::new(),
             nodes,
             unreadable: snapshot.unreadable,
-            partial: snapshot.origin == Origin::Cached,
+            partial: snapshot.partial,
         })
     }
 }

@@ -55,10 +55,13 @@ impl OwnAnnotations {
 }
 
 impl Reader<'_> {
-    /// The MAC address that the node has published. Another backend's data has none, and that is
-    /// no fault.
+    /// The MAC address that the node has published, unless no device can have it. Another backend's
+    /// data has none, and that is no fault.
     fn own_mac(&self, family: Family, faults: &mut Vec<Fault>) -> Option<Mac> {
-        let mac = self.mac(data_name(family));
+        let mac = self.mac(data_name(family)).and_then(|mac| match mac {
+            Some(mac) if !mac.is_unicast() => Err(Fault::MacNotUnicast { family, mac }),
+            mac => Ok(mac),
+        });
         if self.text(BACKEND_TYPE) == Some(VXLAN) {
             return sound(mac, faults);
         }

@@ -210,6 +210,22 @@ fn a_malformed_wish_of_the_operator_costs_nothing_else() {
 }
 
 #[test]
+fn an_own_mac_address_that_no_device_can_have_counts_as_absent() {
+    let annotations = annotations(&[
+        ("backend-type", "vxlan"),
+        ("backend-data", r#"{"VtepMAC":"01:00:5e:00:00:01"}"#),
+        ("backend-v6-data", r#"{"VtepMAC":"00:00:00:00:00:00"}"#),
+    ]);
+    let own = OwnAnnotations::read(&annotations, &Prefix::default());
+    assert_eq!((own.announced.mac, own.announced.mac_v6), (None, None));
+    assert_eq!(own.faults.len(), 2);
+    assert_eq!(
+        own.faults[0].to_string(),
+        "its IPv4 MAC address 01:00:5e:00:00:01 is not the address of a station"
+    );
+}
+
+#[test]
 fn another_backends_data_is_no_fault_of_the_own_node() {
     let annotations = annotations(&[("backend-type", "host-gw"), ("backend-data", "null")]);
     let own = OwnAnnotations::read(&annotations, &Prefix::default());

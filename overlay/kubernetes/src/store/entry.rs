@@ -7,6 +7,9 @@ use topology::{Fault, Node};
 
 use crate::annotations::{Announced, Prefix};
 
+/// A server that has failed so often at one node, for a minute by then, may do so for ever.
+pub(crate) const MOST_TIMES: u32 = 6;
+
 /// Another node. There are thousands of these.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -23,7 +26,11 @@ pub(crate) enum Standing {
     /// It is not a member of the overlay, or not yet.
     Outside,
     Member(Announced),
-    Unreadable(Box<Fault>),
+    Unreadable {
+        fault: Box<Fault>,
+        /// What they said before, as long as that could be read.
+        last: Option<Announced>,
+    },
 }
 
 /// What is known of a node's pod CIDRs, which never change once they are there.
@@ -37,7 +44,7 @@ pub(crate) enum Pods {
     },
     Known(Box<[IpNetwork]>),
     Unreadable(Box<Fault>),
-    /// The API server could not say; it is asked again by itself.
+    /// The API server could not say, more than so many times; it is asked again by itself.
     Failed {
         asked: Instant,
         times: u32,
@@ -50,22 +57,40 @@ impl Standing {
         match said {
             Ok(Some(announced)) => Self::Member(announced),
             Ok(None) => Self::Outside,
-            Err(fault) => Self::Unreadable(Box::new(fault)),
+            Err(fault) => Self::unreadable(fault),
+        }
+    }
+
+    fn unreadable(fault: Fault) -> Self {
+        Self::Unreadable {
+            fault: Box::new(fault),
+            last: None,
+        }
+    }
+
+    /// What the annotations say, or said when they could last be read.
+    const fn last(&self) -> Option<Announced> {
+        match self {
+            Self::Outside => None,
+            Self::Member(announced) => Some(*announced),
+            Self::Unreadable { last, .. } => *last,
         }
     }
 
     /// What follows on this. A member whose annotations vanish has not left: somebody has taken
     /// them away, and they will be back. It has left when its Node goes.
     fn next(&self, said: Result<Option<Announced>, Fault>, prefix: &Prefix) -> Self {
-        match (self, Self::first(said)) {
-            (Self::Member(_) | Self::Unreadable(_), Self::Outside) => {
-                Self::Unreadable(Box::new(Fault::Unreadable {
-                    what: format!("annotation {}", prefix.key("kube-subnet-manager")),
-                    why: "it was \"true\" and is so no longer".to_owned(),
-                }))
-            }
-            (_, next) => next,
+        let mut next = Self::first(said);
+        if *self != Self::Outside && next == Self::Outside {
+            next = Self::unreadable(Fault::Unreadable {
+                what: format!("annotation {}", prefix.key("kube-subnet-manager")),
+                why: "it was \"true\" and is so no longer".to_owned(),
+            });
         }
+        if let Self::Unreadable { last, .. } = &mut next {
+            *last = self.last();
+        }
+        next
     }
 }
 
@@ -117,7 +142,13 @@ impl Entry {
 
     /// The node, if all of it is known.
     pub(crate) fn node(&self, name: &str) -> Option<Node> {
-        let (Standing::Member(announced), Pods::Known(cidrs)) = (&self.standing, &self.pods) else {
+        let is_member = matches!(self.standing, Standing::Member(_));
+        self.last_node(name).filter(|_| is_member)
+    }
+
+    /// The node as it was when all of it was known.
+    pub(crate) fn last_node(&self, name: &str) -> Option<Node> {
+        let (Some(announced), Pods::Known(cidrs)) = (self.standing.last(), &self.pods) else {
             return None;
         };
         Some(Node {
@@ -132,7 +163,7 @@ impl Entry {
     /// What of it cannot be understood.
     pub(crate) fn fault(&self) -> Option<&Fault> {
         match (&self.standing, &self.pods) {
-            (Standing::Unreadable(fault), _)
+            (Standing::Unreadable { fault, .. }, _)
             | (Standing::Member(_), Pods::Unreadable(fault) | Pods::Failed { fault, .. }) => {
                 Some(fault)
             }
@@ -154,6 +185,14 @@ impl Entry {
         matches!(
             (&self.standing, &self.pods),
             (Standing::Member(_), Pods::Unasked)
+        )
+    }
+
+    /// Whether the server has failed at its pod CIDRs, and may still succeed.
+    pub(crate) const fn is_doubtful(&self) -> bool {
+        matches!(
+            (&self.standing, &self.pods),
+            (Standing::Member(_), Pods::Failed { times, .. }) if *times < MOST_TIMES
         )
     }
 

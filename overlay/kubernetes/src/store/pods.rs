@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use topology::Fault;
 use tracing::debug;
 
+use super::entry::MOST_TIMES;
 use super::{Effect, Entry, Pods, Store};
 
 /// A node is not asked for again sooner than this,
@@ -106,7 +107,7 @@ impl Pods {
 
     fn failed(&self, why: String, now: Instant) -> Self {
         let times = match self {
-            Self::Failed { times, .. } => times.saturating_add(1).min(6),
+            Self::Failed { times, .. } => (*times + 1).min(MOST_TIMES),
             _ => 0,
         };
         let what = "pod CIDRs".to_owned();

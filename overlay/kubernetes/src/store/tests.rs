@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+mod failing;
 mod properties;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use topology::Fault;
 use super::pods::Wanted;
 use super::*;
 use crate::object::{MetadataOnly, Object, Whole};
+use crate::snapshot::Snapshot;
 
 const PREFIX: &str = "flannel.alpha.coreos.com/";
 
@@ -212,6 +214,9 @@ fn a_member_whose_annotations_vanish_has_not_left() {
         "its annotation flannel.alpha.coreos.com/kube-subnet-manager cannot be read: it was \
          \"true\" and is so no longer"
     );
+    let last = snapshot.unreadable[0].last.as_ref().unwrap();
+    assert_eq!((&*last.name, last.pod_cidrs.len()), ("a", 1));
+    assert_eq!(store.memorable().count(), 1, "a restart forgets it not");
     assert_eq!(seen(&mut store, "a", "1", true), CHANGED);
     assert_eq!(names(&store), ["a"]);
     assert_eq!(store.wanted(Instant::now()), Wanted::default());
@@ -222,7 +227,7 @@ fn a_memory_is_believed_when_nothing_else_is_known() {
     let mut remembered = store();
     let known = live();
     let members: Vec<_> = known
-        .members()
+        .memorable()
         .map(|(uid, node)| (uid.into(), node))
         .collect();
     remembered.remember(members, known.own_object().cloned());

@@ -3,6 +3,7 @@
 
 mod cache;
 mod credentials;
+mod details;
 mod following;
 mod lab;
 mod request;

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Say(String),
     /// Nothing, and the connection is closed.
     Close,
+    /// It breaks off within the answer.
+    Break,
 }
 
 impl State {

@@ -205,35 +205,6 @@ async fn a_list_that_is_garbage_is_no_list() {
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_be_asked_for_is_in_nobodys_way() {
-    let lab = Lab::new();
-    let server = Server::start().await;
-    server
-        .state()
-        .faults
-        .push_back(("nodes/node-2", answer(500)));
-    server.put(plain("own"));
-    [1, 2, 3]
-        .into_iter()
-        .for_each(|number| server.put(member(number)));
-    lab.lead(&server, "secret");
-    let mut nodes = lab.follow();
-    let known = until(&mut nodes, |it| it.origin == Origin::Live).await;
-    assert_eq!(names(&known), ["node-1", "node-3"]);
-    assert_eq!(
-        format!(
-            "{}: {}",
-            known.unreadable[0].node, known.unreadable[0].fault
-        ),
-        "node-2: its pod CIDRs cannot be read: the API server answers (500)"
-    );
-    until(&mut nodes, |it| {
-        names(it).len() == 3 && it.unreadable.is_empty()
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_bookmark_is_where_a_watch_goes_on() {
     let lab = Lab::new();
     let (server, mut nodes) = lab.with_nodes(&[1]).await;

@@ -2,6 +2,7 @@
 //! One list after another.
 
 use super::*;
+use crate::Unreadable;
 
 #[test]
 fn a_peer_with_a_fault_keeps_its_last_good_entry() {
@@ -47,6 +48,7 @@ fn a_node_that_the_source_cannot_read_keeps_its_last_good_entry() {
             what: "annotation backend-data".to_owned(),
             why: "it is empty".to_owned(),
         },
+        last: None,
     };
     let list = NodeList {
         nodes: vec![node("own", 1), node("c", 4)],
@@ -66,4 +68,25 @@ fn a_node_that_the_source_cannot_read_keeps_its_last_good_entry() {
             "node d is left out: its annotation backend-data cannot be read: it is empty",
         ]
     );
+}
+
+#[test]
+fn a_node_that_the_source_remembers_is_kept_without_an_earlier_list() {
+    let unreadable = |name: &str, number| Unreadable {
+        node: name.to_owned(),
+        fault: Fault::Unreadable {
+            what: "annotation backend-data".to_owned(),
+            why: "it is missing".to_owned(),
+        },
+        last: Some(node(name, number)),
+    };
+    let list = NodeList {
+        nodes: vec![node("own", 1), node("c", 3)],
+        unreadable: vec![unreadable("b", 2), unreadable("d", 3)],
+        ..NodeList::default()
+    };
+    let (cluster, complaints) = Cluster::of_list("own", list, &settings(), None).unwrap();
+    assert_eq!(peers(&cluster)[0], ["b", "c"], "d has what is c's now");
+    let kept: Vec<_> = complaints.iter().map(|it| (&*it.node, it.kept)).collect();
+    assert_eq!(kept, [("b", true), ("d", false)]);
 }

@@ -147,7 +147,7 @@ impl<S: Source> Agent<S> {
         // What keeps the overlay from being made may be any link: one with its device's port.
         let thwarted = (!self.standing.converged()).then_some(Scope::Everything);
         let now = Instant::now();
-        if disturbed == Some(Scope::Everything) && self.source.depends_on_host() {
+        if self.source.is_outdated_by_host() {
             self.agenda.read_soon(now);
         }
         if let Some(scope) = disturbed.max(thwarted) {
@@ -279,7 +279,9 @@ impl<S: Source> Agent<S> {
     }
 
     fn publish(&mut self) {
-        self.source.hear(&self.standing);
+        if let Some(believed) = self.overlay.believed() {
+            self.source.hear(&believed.cluster, &self.standing);
+        }
         self.publication.remembers(self.source.remembered());
         let errors = self.journal.last_error().into_iter();
         let errors: Vec<_> = errors

@@ -7,7 +7,7 @@ mod trail;
 
 use std::path::PathBuf;
 
-use topology::{NodeList, ParseError, Remembered};
+use topology::{Cluster, NodeList, ParseError, Remembered};
 
 use crate::http::Counting;
 use crate::standing::Standing;
@@ -35,14 +35,15 @@ pub(crate) trait Source {
         None
     }
 
-    /// Whether what it says of this node depends on the host's links and addresses, so that it is
-    /// to be read again when those change.
-    fn depends_on_host(&self) -> bool {
+    /// Whether it would say something else of this node by now, because the host's links or
+    /// addresses have changed since it was read.
+    fn is_outdated_by_host(&self) -> bool {
         false
     }
 
-    /// Hears how it stands with the overlay, and tells others who want to know.
-    fn hear(&mut self, _standing: &Standing) {}
+    /// Hears what is believed of the cluster and how it stands with the overlay, and tells others
+    /// who want to know.
+    fn hear(&mut self, _cluster: &Cluster, _standing: &Standing) {}
 
     /// What counts its requests, if it makes any.
     fn counting(&self) -> Option<Counting> {

@@ -5,7 +5,7 @@ use e2e_tests::Cluster;
 use integration_tests::{PATIENCE, Stack};
 use serde_json::json;
 
-use super::{annotated, annotation, announced, key};
+use super::{SECOND, annotated, annotation, announced, key};
 
 #[test]
 fn the_published_address_follows_its_overwriting() {
@@ -44,6 +44,57 @@ fn the_nodes_address_is_the_one_that_its_operator_names() {
         let device = member.node.ip("-d link show podwire.1");
         assert!(device.contains(&format!("local {published} ")), "{device}");
     }
+}
+
+#[test]
+fn an_address_that_is_not_there_yet_costs_no_peer_and_is_taken_when_it_comes() {
+    let cluster = Cluster::new(2, Stack::V4);
+    let [member, other] = &cluster.fleet.members[..] else {
+        unreachable!("there are two")
+    };
+    let (agent, _) = announced(&cluster, member, &[]);
+    let wish = json!({ key("node-public-ip"): "192.0.2.77" });
+    cluster.kubernetes.annotate("n1", &wish);
+    assert!(
+        agent.says("is on none of its links", PATIENCE),
+        "{}",
+        agent.log()
+    );
+    let _other = announced(&cluster, other, &[]);
+    let fdb = || member.node.tool("bridge", "fdb show dev podwire.1");
+    let there = || fdb().contains("dst 192.0.2.12 ");
+    assert!(
+        member.node.eventually(PATIENCE, there).is_some(),
+        "{}",
+        agent.log()
+    );
+    member.node.ip("address add 192.0.2.77/24 dev eth0");
+    let kubernetes = &cluster.kubernetes;
+    kubernetes.wait_for_node("n1", "at its other address", 2 * SECOND, |node| {
+        annotation(node, "public-ip") == Some("192.0.2.77")
+    });
+}
+
+#[test]
+fn an_address_that_cannot_be_used_is_told_to_nobody() {
+    let cluster = Cluster::new(1, Stack::V4);
+    let member = &cluster.fleet.members[0];
+    let (agent, node) = announced(&cluster, member, &[]);
+    let pods = node["spec"]["podCIDR"].as_str().expect("it has pods");
+    let inside = pods.replace(".0/24", ".9");
+    member.node.ip(&format!("address add {inside}/32 dev lo"));
+    let wish = json!({ key("node-public-ip"): inside });
+    cluster.kubernetes.annotate("n1", &wish);
+    assert!(
+        agent.says("this one, cannot have an overlay", PATIENCE),
+        "{}",
+        agent.log()
+    );
+    // What is announced goes on being announced.
+    let node = annotated(&cluster, "n1", &[("backend-type", None)], |node| {
+        annotation(node, "backend-type") == Some("vxlan")
+    });
+    assert_eq!(annotation(&node, "public-ip"), Some("192.0.2.11"));
 }
 
 #[test]

@@ -5,17 +5,19 @@
 mod address;
 mod host;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use kubernetes::annotations::Announced;
-use kubernetes::{Announcement, Nodes, Origin, Snapshot};
-use topology::{Node, NodeList, Remembered, Underlay};
+use kubernetes::{Announcement, Nodes, Origin, OwnNode, Snapshot};
+use topology::{Cluster, NodeList, Overlay, Remembered};
 
 use super::{Source, SourceError};
 use crate::http::Counting;
 use crate::journal::Troubles;
 use crate::standing::Standing;
 use address::NoAddress;
+use host::Entry;
 pub(crate) use host::Host;
 
 /// The Nodes of the cluster, and what this one says of itself there.
@@ -23,10 +25,8 @@ pub(crate) use host::Host;
 pub(crate) struct ClusterNodes {
     nodes: Nodes,
     host: Host,
-    /// This node as it was last told to the overlay.
-    own: Option<Node>,
-    /// What peers are to send to, where that is not this node's own address.
-    overwrite: Underlay,
+    /// This node as it was last told to the overlay, and the Node that this was made of.
+    own: Option<(Entry, OwnNode)>,
     /// Whether pods could use the overlay at some time; it is not taken back.
     available: bool,
     /// Why the list may be older than it should be, and what of this Node is left aside.
@@ -58,7 +58,6 @@ impl ClusterNodes {
             nodes,
             host,
             own: None,
-            overwrite: Underlay::default(),
             available: false,
             troubles: Vec::new(),
             faults: Troubles::slight("this node's own Node"),
@@ -73,23 +72,32 @@ impl ClusterNodes {
             .ok_or_else(|| NotYet::NoNode { node: node() })?;
         let faults = own.faults.iter().chain(&own.annotations.faults);
         let faults = faults.map(|fault| format!("node {}: {fault}", self.host.name));
-        let faults: Vec<_> = faults.collect();
+        let mut faults: Vec<_> = faults.collect();
+        let entry = if own.pod_cidrs.is_empty() {
+            Err(NotYet::NoPodCidr { node: node() })
+        } else {
+            self.entry(&own)
+        };
+        let outlived = entry.iter().flat_map(|entry| &entry.outlived);
+        faults.extend(outlived.map(|why| format!("{why}; its address stays what it was")));
         self.faults.are(faults.iter().cloned());
         self.troubles.extend(faults);
-        if own.pod_cidrs.is_empty() {
-            return Err(NotYet::NoPodCidr { node: node() });
-        }
-        let entry = self.host.entry(&own, self.own.as_ref())?;
-        self.overwrite = own.annotations.overwrite;
-        self.own = Some(entry.clone());
+        let entry = entry?;
         let mut nodes = snapshot.peers;
-        nodes.push(entry);
+        nodes.push(entry.node.clone());
+        self.own = Some((entry, own));
         Ok(NodeList {
             network: Vec::new(),
             nodes,
             unreadable: snapshot.unreadable,
             partial: snapshot.partial,
         })
+    }
+
+    /// This node's entry by its Node and the host as it is now.
+    fn entry(&self, own: &OwnNode) -> Result<Entry, NotYet> {
+        let before = self.own.as_ref().map(|(entry, _)| &entry.node);
+        self.host.entry(own, before)
     }
 }
 
@@ -115,29 +123,36 @@ impl Source for ClusterNodes {
     fn remembered(&self) -> Option<Remembered> {
         Some(Remembered {
             cache_file: self.host.cache.clone(),
-            own: self.own.clone()?,
+            own: self.own.as_ref()?.0.node.clone(),
         })
     }
 
-    fn depends_on_host(&self) -> bool {
-        true
+    fn is_outdated_by_host(&self) -> bool {
+        let own = self.own.as_ref();
+        own.is_some_and(|(entry, own)| self.entry(own).ok().as_ref() != Some(entry))
     }
 
-    /// Peers are told where this node is once it can take their packets.
-    fn hear(&mut self, standing: &Standing) {
-        let Some(own) = &self.own else { return };
+    /// Peers are told where this node is once it can take their packets, and only what is believed.
+    fn hear(&mut self, cluster: &Cluster, standing: &Standing) {
+        let Some((_, own)) = &self.own else { return };
         if standing.pod_mtu.is_none() {
             return;
         }
         self.available |= standing.converged();
-        let vteps = Announced {
-            underlay: Underlay {
-                v4: own.underlay.v4.map(|own| self.overwrite.v4.unwrap_or(own)),
-                v6: own.underlay.v6.map(|own| self.overwrite.v6.unwrap_or(own)),
-            },
-            mac: own.mac,
-            mac_v6: own.mac_v6,
-        };
+        let overwrite = own.annotations.overwrite;
+        let mut vteps = Announced::default();
+        for vtep in cluster.overlays().iter().map(Overlay::own) {
+            match vtep.underlay {
+                IpAddr::V4(address) => {
+                    vteps.underlay.v4 = Some(overwrite.v4.unwrap_or(address));
+                    vteps.mac = Some(vtep.mac);
+                }
+                IpAddr::V6(address) => {
+                    vteps.underlay.v6 = Some(overwrite.v6.unwrap_or(address));
+                    vteps.mac_v6 = Some(vtep.mac);
+                }
+            }
+        }
         self.nodes.announce(Announcement {
             vni: self.host.settings.vni,
             vteps,

@@ -11,7 +11,7 @@ use net::Rtnl;
 use topology::{Family, Mac, Node, Settings, Underlay};
 
 use super::NotYet;
-use super::address::Candidates;
+use super::address::{Candidates, NoAddress};
 
 /// Somewhere outside: the route to it tells the link by which packets to anywhere leave. Nothing
 /// is sent there; the addresses are for documentation (RFC 5737, RFC 3849).
@@ -19,6 +19,15 @@ const ANYWHERE: (Ipv4Addr, Ipv6Addr) = (
     Ipv4Addr::new(203, 0, 113, 1),
     Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1),
 );
+
+/// This node's entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) node: Node,
+    /// Why an address in it is only what it was before: a family that has none now costs neither
+    /// the other one nor the peers that come.
+    pub(super) outlived: Vec<NoAddress>,
+}
 
 /// This node, as far as the cluster does not say it.
 #[derive(Debug)]
@@ -41,23 +50,24 @@ pub(crate) struct Host {
 
 impl Host {
     /// This node's entry. What it was before stays as far as it can.
-    pub(super) fn entry(&self, own: &OwnNode, before: Option<&Node>) -> Result<Node, NotYet> {
+    pub(super) fn entry(&self, own: &OwnNode, before: Option<&Node>) -> Result<Entry, NotYet> {
         let held = self.rtnl.all_addresses()?;
         let named = self.settings.underlay.as_ref();
         let named = named.map(|name| self.rtnl.link(name)).transpose()?;
         let named = named.flatten().map(|link| link.index);
         let (mut underlay, mut macs) = (Underlay::default(), [None; 2]);
+        let mut outlived = Vec::new();
         for (family, mac) in Family::ALL.into_iter().zip(&mut macs) {
             let mut cidrs = own.pod_cidrs.iter();
             if !cidrs.any(|cidr| Family::of_network(*cidr) == family) {
                 continue;
             }
+            let before_that = before.and_then(|node| node.underlay.address(family));
             let candidates = Candidates {
                 annotated: own.annotations.node_public_ip.address(family),
                 underlay: named,
                 internal: &own.internal_ips,
-                previous: before
-                    .and_then(|node| node.underlay.address(family))
+                previous: before_that
                     .or_else(|| own.annotations.announced.underlay.address(family)),
                 outward: self.outward(family)?,
                 held: &held,
@@ -66,7 +76,15 @@ impl Host {
                 Family::V4 => "node-public-ip",
                 Family::V6 => "node-public-ipv6",
             };
-            match candidates.choose(family, &self.prefix.key(name))? {
+            let chosen = candidates.choose(family, &self.prefix.key(name));
+            let address = match (chosen, before_that) {
+                (Err(why), Some(address)) => {
+                    outlived.push(why);
+                    address
+                }
+                (chosen, _) => chosen?,
+            };
+            match address {
                 IpAddr::V4(address) => underlay.v4 = Some(address),
                 IpAddr::V6(address) => underlay.v6 = Some(address),
             }
@@ -76,13 +94,14 @@ impl Host {
             });
         }
         let [mac, mac_v6] = macs;
-        Ok(Node {
+        let node = Node {
             name: self.name.clone(),
             underlay,
             mac,
             mac_v6,
             pod_cidrs: own.pod_cidrs.clone(),
-        })
+        };
+        Ok(Entry { node, outlived })
     }
 
     /// The MAC address by which peers know this node's VTEP, else the one that its device has,
@@ -143,7 +162,7 @@ mod tests {
 
     #[test]
     fn an_entry_has_the_families_of_the_pod_cidrs() {
-        let entry = host().entry(&own(), None).unwrap();
+        let entry = host().entry(&own(), None).unwrap().node;
         assert_eq!(entry.underlay.v4, Some("192.0.2.9".parse().unwrap()));
         assert_eq!((entry.underlay.v6, entry.mac_v6), (None, None));
         assert_eq!(entry.mac, Some(Mac::of_node("own", Family::V4)));
@@ -167,12 +186,13 @@ mod tests {
         let known: Mac = "02:00:5e:00:53:01".parse().unwrap();
         let mut annotated = own();
         annotated.annotations.announced.mac = Some(known);
-        let first = host().entry(&annotated, None).unwrap();
+        let first = host().entry(&annotated, None).unwrap().node;
         assert_eq!(first.mac, Some(known));
         // Somebody else wrote there meanwhile, and the kubelet knows no address any more.
         annotated.annotations.announced.mac = Some("02:00:5e:00:53:02".parse().unwrap());
         annotated.internal_ips.clear();
-        assert_eq!(host().entry(&annotated, Some(&first)).unwrap(), first);
+        let second = host().entry(&annotated, Some(&first)).unwrap();
+        assert_eq!((second.node, second.outlived), (first, Vec::new()));
     }
 
     #[test]
@@ -184,5 +204,22 @@ mod tests {
             error.contains("annotation flannel.alpha.coreos.com/node-public-ip"),
             "{error}"
         );
+        // Once there is an overlay, a typing error costs it nothing.
+        let first = host().entry(&own(), None).unwrap().node;
+        let second = host().entry(&annotated, Some(&first)).unwrap();
+        assert_eq!(second.node, first);
+        assert_eq!(second.outlived[0].to_string(), error);
+    }
+
+    #[test]
+    fn a_family_that_loses_its_address_does_not_cost_the_other_one() {
+        let mut dual = own();
+        dual.pod_cidrs.push("fd00::/64".parse().unwrap());
+        let mut before = host().entry(&own(), None).unwrap().node;
+        before.underlay.v6 = Some("2001:db8::9".parse().unwrap());
+        let entry = host().entry(&dual, Some(&before)).unwrap();
+        assert_eq!(entry.node.underlay, before.underlay);
+        let why = entry.outlived[0].to_string();
+        assert!(why.contains("no IPv6 address"), "{why}");
     }
 }

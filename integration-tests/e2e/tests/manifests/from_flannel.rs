@@ -4,7 +4,7 @@
 
 use e2e_tests::{ControlPlane, Flanneld, Rules, User, flannel_pod, node};
 use integration_tests::{Fleet, Network, PATIENCE, Runner, Stack, ping};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::container::word;
 use crate::kustomize::{FROM_FLANNEL, build, create, create_kube_flannel, the};
@@ -12,11 +12,16 @@ use crate::sandbox::{Pod, on_host};
 
 /// kube-flannel's, without the plugin for ports.
 fn conflist() -> Network {
-    Network::new(json!({
+    Network::new(cni_conf())
+}
+
+/// As flannel's ConfigMap has it.
+fn cni_conf() -> Value {
+    json!({
         "name": "cbr0",
         "cniVersion": "0.3.1",
         "plugins": [{"type": "flannel", "delegate": {"hairpinMode": true, "isDefaultGateway": true}}],
-    }))
+    })
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn a_node_of_flannels_is_taken_over_by_the_manifests() {
     let spec = &the(&objects, "DaemonSet")["spec"]["template"]["spec"];
     let configuration = json!({
         "metadata": {"name": "kube-flannel-cfg"},
-        "data": {"net-conf.json": net_conf.to_string()},
+        "data": {"net-conf.json": net_conf.to_string(), "cni-conf.json": cni_conf().to_string()},
     });
     let pod = Pod {
         member: taken,
@@ -61,6 +66,11 @@ fn a_node_of_flannels_is_taken_over_by_the_manifests() {
         .node
         .eventually(PATIENCE, || pod.probe("readinessProbe"));
     assert!(ready.is_some(), "{}", agent.log());
+    // On a node on which flannel's own container never wrote one, there would be none else.
+    let written = taken
+        .node
+        .read(on_host("/etc/cni/net.d/10-flannel.conflist"));
+    assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), cni_conf());
     let runner = Runner::with_plugins(&taken.node, on_host("/opt/cni/bin"));
     let new = runner.attach(&conflist(), &taken.node);
     for (from, to) in [

@@ -30,6 +30,8 @@ pub(super) fn fill(list: &mut Value, facts: &Facts<'_>) {
         match plugin.get("type").and_then(Value::as_str) {
             Some("bridge") => lacking(plugin, "mtu", || facts.pod_mtu.into()),
             Some("vxlan") => vxlan(plugin, facts),
+            // It fills its gaps itself, from subnet.env.
+            Some("flannel") => continue,
             _ => {}
         }
         if let Some(ipam) = at(plugin, "ipam").and_then(Value::as_object_mut) {

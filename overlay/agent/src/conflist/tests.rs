@@ -63,6 +63,7 @@ fn what_the_template_says_stays() {
         {"type": "bridge", "mtu": 1400, "ipam": {"type": "host-local", "ranges": [[]]}},
         {"type": "vxlan", "network": "10.0.0.0/8", "stateFile": "/other"},
         {"type": "vxlan", "network": "10.0.0.0/8", "nodesFile": "/nodes"},
+        {"type": "flannel", "ipam": {"type": "host-local", "dataDir": "/x"}},
         {"type": "portmap", "capabilities": {"portMappings": true}},
     ]});
     let same = filled(template.clone(), &["10.200.1.0/24"], Some(Path::new("/s")));

@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 use std::future::pending;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use kube::api::{GetParams, ListParams};
 use kube::core::request::Request as Requests;
 use tokio::time::{Instant, sleep_until};
@@ -35,28 +36,15 @@ const PAGE: u32 = 100;
 /// Asks whenever somebody is wanted.
 pub(crate) async fn ask(shared: &Shared) {
     let mut backoff = Backoff::default();
+    let mut asking = Asking::of(shared);
     loop {
-        let wanted = shared.store().wanted(Instant::now());
-        if wanted.names.is_empty() {
-            wait(shared, wanted.more).await;
-            continue;
-        }
-        let (known, _) = shared.store().count();
-        let mut asked = None;
-        if wanted.names.len() > FEW.max(known / PART) {
-            asked = Some(list(shared, &wanted.names).await);
-        }
-        let asked = match asked {
-            Some(asked) if !is_garbage(&asked) => asked,
-            // It may be one node that spoils a page, or makes it longer than any may be.
-            _ => get(shared, wanted.names).await,
-        };
-        match asked {
+        match asking.go_on().await {
             Ok(()) => {
                 backoff.end();
                 shared.fulfilled(Wish::PodCidrs);
             }
             Err(failure) => {
+                asking = Asking::of(shared);
                 let sentence =
                     format!("cannot read the pod CIDRs of the cluster's Nodes: {failure}");
                 shared.trouble(Wish::PodCidrs, &sentence);
@@ -66,8 +54,88 @@ pub(crate) async fn ask(shared: &Shared) {
     }
 }
 
-fn is_garbage(asked: &Result<(), Failure>) -> bool {
-    matches!(asked, Err(failure) if failure.cause == Cause::Garbage)
+/// The nodes that are asked for one by one. One that does not answer keeps nobody else waiting.
+struct Asking<'a> {
+    shared: &'a Shared,
+    /// Who is to be asked for next.
+    next: Vec<String>,
+    /// Who is being asked for.
+    names: BTreeSet<String>,
+    answers: FuturesUnordered<BoxFuture<'a, (String, Result<Answer, Failure>)>>,
+}
+
+impl<'a> Asking<'a> {
+    fn of(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            next: Vec::new(),
+            names: BTreeSet::new(),
+            answers: FuturesUnordered::new(),
+        }
+    }
+
+    /// Gets on by an answer. The first failure that is not about one node ends it.
+    async fn go_on(&mut self) -> Result<(), Failure> {
+        loop {
+            let more = self.look_up();
+            if self.is_for_a_list() {
+                match list(self.shared, &self.next).await {
+                    // It may be one node that spoils a page, or makes it longer than any may be.
+                    Err(failure) if failure.cause == Cause::Garbage => {}
+                    listed => {
+                        self.next.clear();
+                        return listed;
+                    }
+                }
+            }
+            self.begin();
+            tokio::select! {
+                answer = self.answers.select_next_some(), if !self.answers.is_empty() => {
+                    return self.take(answer);
+                }
+                () = wait(self.shared, more) => self.next.clear(),
+            }
+        }
+    }
+
+    /// Learns who is wanted, unless that is still known; returns when there will be more.
+    fn look_up(&mut self) -> Option<Instant> {
+        if !self.next.is_empty() {
+            return None;
+        }
+        let wanted = self.shared.store().wanted(Instant::now());
+        self.next = wanted.names;
+        self.next.retain(|name| !self.names.contains(name));
+        wanted.more
+    }
+
+    fn is_for_a_list(&self) -> bool {
+        let (known, _) = self.shared.store().count();
+        self.names.is_empty() && self.next.len() > FEW.max(known / PART)
+    }
+
+    /// Asks for as many as may be asked for at a time.
+    fn begin(&mut self) {
+        while self.names.len() < AT_ONCE
+            && let Some(name) = self.next.pop()
+        {
+            let shared = self.shared;
+            self.names.insert(name.clone());
+            let answer = async move {
+                let answer = get_one(shared, &name).await;
+                (name, answer)
+            };
+            self.answers.push(answer.boxed());
+        }
+    }
+
+    fn take(&mut self, (name, answer): (String, Result<Answer, Failure>)) -> Result<(), Failure> {
+        self.names.remove(&name);
+        let answer = answer?;
+        let shared = self.shared;
+        shared.update(|store| store.answered([(name, answer)], Instant::now()));
+        Ok(())
+    }
 }
 
 /// Waits until somebody else is wanted.
@@ -82,20 +150,6 @@ async fn wait(shared: &Shared, more: Option<Instant>) {
         () = shared.wanted.notified() => {}
         () = due => {}
     }
-}
-
-/// Asks for each node. The first failure that is not about one node ends it.
-async fn get(shared: &Shared, names: Vec<String>) -> Result<(), Failure> {
-    let requests = names.into_iter().map(|name| async move {
-        let answer = get_one(shared, &name).await;
-        (name, answer)
-    });
-    let mut answers = stream::iter(requests).buffer_unordered(AT_ONCE);
-    while let Some((name, answer)) = answers.next().await {
-        let answer = answer?;
-        shared.update(|store| store.answered([(name, answer)], Instant::now()));
-    }
-    Ok(())
 }
 
 async fn get_one(shared: &Shared, name: &str) -> Result<Answer, Failure> {

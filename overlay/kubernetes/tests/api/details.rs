@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A server that fails at some Nodes' pod CIDRs.
 
+use std::time::{Duration, Instant};
+
 use kubernetes::Origin;
 
-use crate::lab::{Lab, member, names, plain, until};
+use crate::lab::{Lab, member, names, plain, until, until_counted};
 use crate::server::{Fault, Server};
 
 #[tokio::test]
@@ -51,6 +53,20 @@ async fn an_answer_that_breaks_off_is_its_nodes_own() {
     let known = until(&mut nodes, |it| it.origin == Origin::Live).await;
     assert_eq!((names(&known), known.partial), (vec!["node-1"], true));
     until(&mut nodes, |it| names(it).len() == 2 && !it.partial).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_keeps_nobody_else_waiting() {
+    let lab = Lab::new();
+    let (server, mut nodes) = lab.with_nodes(&[1]).await;
+    let fault = ("nodes/node-2", Fault::Hang);
+    server.state().faults.push_back(fault);
+    server.put(member(2));
+    until_counted(&nodes, |_| server.asked(&["nodes/node-2"]) == 1).await;
+    let begun = Instant::now();
+    server.put(member(3));
+    until(&mut nodes, |it| names(it) == ["node-1", "node-3"]).await;
+    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]

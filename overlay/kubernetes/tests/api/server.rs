@@ -152,6 +152,7 @@ async fn connection(stream: TcpStream, cluster: Arc<Cluster>) -> io::Result<()> 
             }
             Err(Fault::Say(said)) => respond(&mut stream, 200, "", &said).await?,
             Err(Fault::Close) => return Ok(()),
+            Err(Fault::Hang) => std::future::pending().await,
             Err(Fault::Break) => {
                 return stream
                     .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")

@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     Close,
     /// It breaks off within the answer.
     Break,
+    /// It never answers.
+    Hang,
 }
 
 impl State {

@@ -45,7 +45,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Cluster(#[from] kubernetes::Error),
     #[error(
-        "no network is given for the pods of all nodes, which Node objects do not tell: give --network"
+        "no network is given for the pods of all nodes, which Node objects do not tell: give --net-conf or --network"
     )]
     NoNetwork,
     #[error(transparent)]

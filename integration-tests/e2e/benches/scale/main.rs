@@ -80,9 +80,7 @@ impl Bench {
         for index in 0..3 {
             let member = self.member(index);
             let (before, begun) = (received(member), Instant::now());
-            let agent = self
-                .cluster
-                .podwired(member, &["--network", NETWORK, "--start-jitter", "0"]);
+            let agent = self.cluster.podwired(member, &["--network", NETWORK]);
             let all = |state: &Value| {
                 let programmed = state["peersProgrammed"].as_u64();
                 state["converged"] == true && programmed >= Some(self.nodes as u64)

@@ -99,8 +99,8 @@ fn odd_nodes_are_no_trouble() {
     }
 }
 
-/// Nodes that want what others have, or are of another kind. Of two that want the same the one whose
-/// name comes first has it, on each node of the cluster.
+/// Nodes that want what others have, or are of another kind. Of two that want the same the one that
+/// was there first has it, and among those of one second the one whose name comes first.
 #[test]
 fn nodes_that_are_at_odds_are_named() {
     let cluster = Cluster::new(1, Stack::V4);
@@ -141,4 +141,31 @@ fn nodes_that_are_at_odds_are_named() {
         "{}",
         agent.log()
     );
+}
+
+#[test]
+fn a_newcomer_takes_nothing_from_who_was_there() {
+    let cluster = Cluster::new(1, Stack::V4);
+    let member = &cluster.fleet.members[0];
+    let created = |node: &Value| node["metadata"]["creationTimestamp"].clone();
+    let first = created(&cluster.kubernetes.create_node(&fake_node(10, Stack::V4)));
+    // Its name comes before the other's. The API server counts in seconds.
+    let newcomer = spoilt(
+        0,
+        &json!({}),
+        &json!({"podCIDR": EARLY, "podCIDRs": [EARLY]}),
+    );
+    while created(&cluster.kubernetes.create_node(&newcomer)) == first {
+        cluster.kubernetes.delete_node("f0");
+    }
+    let agent = cluster.podwired(member, &[]);
+    wait_for_routes(member, &[EARLY]);
+    assert!(
+        agent.says("node f0 is left out", PATIENCE),
+        "{}",
+        agent.log()
+    );
+    let entries = member.node.tool("bridge", "fdb show dev podwire.1");
+    assert!(entries.contains("dst 192.0.2.10 "), "{entries}");
+    assert!(!agent.log().contains("f10 is left out"), "{}", agent.log());
 }

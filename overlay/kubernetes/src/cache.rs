@@ -49,6 +49,9 @@ struct Content<'a> {
 #[derive(Serialize, Deserialize)]
 struct Member<Uid> {
     uid: Uid,
+    /// [`Node::since`], which is not among the keys of a list of nodes.
+    #[serde(default)]
+    since: u64,
     node: Node,
 }
 
@@ -92,7 +95,17 @@ pub enum Useless {
 /// When the file cannot be read, or is no such file of this release.
 pub fn remembered(path: &Path) -> Result<Vec<Node>, Useless> {
     let nodes = parse(path)?.nodes.into_iter();
-    Ok(nodes.map(|member| member.node).collect())
+    Ok(nodes.map(|member| member.known().1).collect())
+}
+
+impl<Uid> Member<Uid> {
+    fn known(self) -> (Uid, Node) {
+        let node = Node {
+            since: self.since,
+            ..self.node
+        };
+        (self.uid, node)
+    }
 }
 
 impl Cache {
@@ -108,7 +121,7 @@ impl Cache {
         match read(&self.path, store) {
             Ok(remembered) => {
                 let nodes = remembered.nodes.into_iter();
-                store.remember(nodes.map(|it| (it.uid, it.node)), remembered.own);
+                store.remember(nodes.map(Member::known), remembered.own);
             }
             Err(Useless::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => warn!(
@@ -163,7 +176,11 @@ pub(crate) fn content(store: &Store) -> Option<Vec<u8>> {
     if store.origin() == Origin::Nothing {
         return None;
     }
-    let nodes = store.memorable().map(|(uid, node)| Member { uid, node });
+    let nodes = store.memorable().map(|(uid, node)| Member {
+        uid,
+        since: node.since,
+        node,
+    });
     let content = Content {
         version: VERSION,
         node: store.own_name(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Node objects, as far as the overlay cares: everything else is passed over while it is read.
 
+use k8s_openapi::jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -22,6 +23,9 @@ pub(crate) struct Metadata {
     pub(crate) uid: Box<str>,
     #[serde(default)]
     pub(crate) resource_version: String,
+    /// In seconds since 1970.
+    #[serde(rename = "creationTimestamp", default, deserialize_with = "seconds")]
+    pub(crate) since: u64,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) annotations: Annotations,
 }
@@ -217,6 +221,13 @@ impl Bookmark {
         let ends = self.metadata.annotations.get("k8s.io/initial-events-end");
         ends.is_some_and(|value| value == "true")
     }
+}
+
+/// A time of the API (RFC 3339); what is none is as if it was not there.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text: String = or_default(deserializer)?;
+    let time = text.parse::<Timestamp>().ok();
+    Ok(time.map_or(0, |time| time.as_second().try_into().unwrap_or(0)))
 }
 
 /// An explicit `null`, which Go writes for what is empty, is the default as well.

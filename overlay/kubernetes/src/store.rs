@@ -111,7 +111,7 @@ impl Store {
             (changed, entry.wants_pods())
         } else {
             let standing = Standing::first(said);
-            let entry = Entry::new(metadata.uid.clone(), self.round, standing);
+            let entry = Entry::new(metadata.uid.clone(), metadata.since, self.round, standing);
             let (visible, wanted) = (entry.is_visible(), entry.wants_pods());
             let name = metadata.name.as_str().into();
             let replaced = self.entries.insert(name, entry);

@@ -3,9 +3,9 @@
 //!
 //! A list comes from people and from other programs, and one bad entry may not cost the others
 //! their connections. So an entry that cannot be is left out, with a complaint; of two that cannot
-//! be together the one with the later name is, on every node alike, except that a node always
-//! takes its own entry's side. What is left out is one address family of the node: the other one
-//! goes on.
+//! be together the one that came later is, or where the source does not tell the one with the later
+//! name, on every node alike, except that a node always takes its own entry's side. What is left
+//! out is one address family of the node: the other one goes on.
 
 mod sorted;
 

@@ -35,6 +35,10 @@ pub struct Node {
         deserialize_with = "cidr::networks"
     )]
     pub pod_cidrs: Vec<IpNetwork>,
+    /// Since when the source has it, in seconds since 1970, where a source tells; a file does not.
+    /// Of two nodes that cannot be together the one that was there first stays.
+    #[serde(skip)]
+    pub since: u64,
 }
 
 impl Node {

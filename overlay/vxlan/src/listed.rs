@@ -216,6 +216,7 @@ fn named(name: &str) -> Node {
         mac: None,
         mac_v6: None,
         pod_cidrs: Vec::new(),
+        since: 0,
     }
 }
 

@@ -8,7 +8,7 @@ fn store() -> Store {
     Store::new("own".to_owned(), Prefix::default())
 }
 
-const KNOWN: &str = r#"{"version":1,"node":"own","prefix":"flannel.alpha.coreos.com/","own":{"uid":"o","podCIDRs":["10.0.0.0/24"],"internalIps":["192.0.2.9"],"annotations":{"flannel.alpha.coreos.com/public-ip":"192.0.2.9"}},"nodes":[{"uid":"1","node":{"name":"a","underlay":["192.0.2.1"],"mac":"02:00:5e:00:53:01","podCIDRs":["10.0.1.0/24"]}}]}"#;
+const KNOWN: &str = r#"{"version":1,"node":"own","prefix":"flannel.alpha.coreos.com/","own":{"uid":"o","podCIDRs":["10.0.0.0/24"],"internalIps":["192.0.2.9"],"annotations":{"flannel.alpha.coreos.com/public-ip":"192.0.2.9"}},"nodes":[{"uid":"1","since":5,"node":{"name":"a","underlay":["192.0.2.1"],"mac":"02:00:5e:00:53:01","podCIDRs":["10.0.1.0/24"]}}]}"#;
 
 fn recalled(content: &str) -> Store {
     let directory = tempfile::tempdir().unwrap();
@@ -26,6 +26,7 @@ fn the_form_of_the_file_is_kept() {
     let store = recalled(KNOWN);
     let snapshot = store.snapshot(None);
     assert_eq!(snapshot.origin, Origin::Cached);
+    assert_eq!(snapshot.peers[0].since, 5);
     assert_eq!(snapshot.peers[0].pod_cidrs[0].to_string(), "10.0.1.0/24");
     assert_eq!(
         snapshot.own.unwrap().pod_cidrs[0].to_string(),

@@ -14,6 +14,8 @@ pub(crate) const MOST_TIMES: u32 = 6;
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) uid: Box<str>,
+    /// When it was created, in seconds since 1970.
+    pub(crate) since: u64,
     /// The last list that had it.
     pub(crate) round: u32,
     pub(crate) standing: Standing,
@@ -104,9 +106,10 @@ impl Pods {
 }
 
 impl Entry {
-    pub(crate) const fn new(uid: Box<str>, round: u32, standing: Standing) -> Self {
+    pub(crate) const fn new(uid: Box<str>, since: u64, round: u32, standing: Standing) -> Self {
         Self {
             uid,
+            since,
             round,
             standing,
             pods: Pods::Unasked,
@@ -120,7 +123,7 @@ impl Entry {
             mac: node.mac,
             mac_v6: node.mac_v6,
         };
-        let mut entry = Self::new(uid, 0, Standing::Member(announced));
+        let mut entry = Self::new(uid, node.since, 0, Standing::Member(announced));
         entry.pods = Pods::Known(node.pod_cidrs.into());
         (node.name.into(), entry)
     }
@@ -157,6 +160,7 @@ impl Entry {
             mac: announced.mac,
             mac_v6: announced.mac_v6,
             pod_cidrs: cidrs.to_vec(),
+            since: self.since,
         })
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A list of nodes in order, of which the faulty ones are told from the others.
+//! A list of nodes, put in the order in which they are admitted.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{Family, Fatal, Fault, Node, NodeList, Unreadable, Vtep};
 /// A list of nodes in order.
 pub(super) struct Sorted {
     pub(super) own: Node,
-    /// The other nodes, by name.
+    /// The other nodes, those that came first before others, and among equals by name.
     pub(super) peers: Vec<Node>,
     /// The other nodes that have no entry, or several that differ.
     faulty: BTreeMap<String, Fault>,
@@ -40,8 +40,10 @@ impl Sorted {
             name: own.to_owned(),
             nodes: listed,
         })?;
+        let own = nodes.remove(index);
+        nodes.sort_by_key(|node| node.since);
         Ok(Self {
-            own: nodes.remove(index),
+            own,
             peers: nodes,
             faulty,
             remembered,
@@ -53,7 +55,7 @@ impl Sorted {
         Vtep::of(self.remembered.get(node)?, family).ok()?
     }
 
-    /// The other nodes by name, with what their entries make of them in a family.
+    /// The other nodes in order, with what their entries make of them in a family.
     pub(super) fn vteps(
         &self,
         family: Family,

@@ -100,6 +100,7 @@ impl Host {
             mac,
             mac_v6,
             pod_cidrs: own.pod_cidrs.clone(),
+            since: 0,
         };
         Ok(Entry { node, outlived })
     }

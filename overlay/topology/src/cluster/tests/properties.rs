@@ -11,7 +11,8 @@ fn any_node() -> impl Strategy<Value = Node> {
     let v4 = prop::option::weighted(0.9, (within_pods, 0_u8..20));
     let cidr = (0_u8..16, prop::sample::select(vec![20_u8, 23, 24, 25]));
     let cidrs = prop::collection::vec(cidr, 0..3);
-    (0_u8..12, v4, prop::option::of(0_u8..30), cidrs).prop_map(|(name, v4, mac, cidrs)| {
+    let mac = prop::option::of(0_u8..30);
+    (0_u8..12, v4, mac, cidrs, 0_u64..3).prop_map(|(name, v4, mac, cidrs, since)| {
         let network = |(index, prefix)| {
             IpNetwork::new(Ipv4Addr::new(10, 200, index, 0).into(), prefix).unwrap()
         };
@@ -27,6 +28,7 @@ fn any_node() -> impl Strategy<Value = Node> {
             mac: mac.map(|mac| Mac([2, 0, 0, 0, 0, mac])),
             mac_v6: None,
             pod_cidrs: cidrs.into_iter().map(network).collect(),
+            since,
         }
     })
 }

@@ -90,3 +90,20 @@ fn a_node_that_the_source_remembers_is_kept_without_an_earlier_list() {
     let kept: Vec<_> = complaints.iter().map(|it| (&*it.node, it.kept)).collect();
     assert_eq!(kept, [("b", true), ("d", false)]);
 }
+
+#[test]
+fn whoever_was_there_first_stays() {
+    let since = |since, mut node: Node| {
+        node.since = since;
+        node
+    };
+    let mut newcomer = since(2, node("a", 3));
+    newcomer.pod_cidrs = node("b", 2).pod_cidrs;
+    let established = since(1, node("b", 2));
+    let (seen, complaints) = cluster(&[node("own", 1), newcomer, established]);
+    assert_eq!(peers(&seen)[0], ["b"]);
+    assert!(
+        complaints[0].starts_with("node a is left out"),
+        "{complaints:?}"
+    );
+}

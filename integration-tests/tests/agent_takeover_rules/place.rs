@@ -124,6 +124,28 @@ fn what_removes_rules_of_iptables_legacy_is_told() {
     assert_eq!(seen, member.underlay()[0]);
 }
 
+/// Whoever calls flannel's chain from elsewhere keeps it there: it is told of, and nothing waits for it.
+#[test]
+fn a_chain_that_others_call_is_no_obstacle() {
+    let cluster = Cluster::new();
+    let member = cluster.member();
+    for rule in ["-N OPERATORS", "-A OPERATORS -j FLANNEL-FWD"] {
+        member.node.tool("iptables-nft", &format!("-w {rule}"));
+    }
+    let agent = Agent::converged(&member.node, &ARGS);
+    let why = "flannel's rules stay beside podwired's: cannot";
+    assert!(agent.says(why, PATIENCE), "{}", agent.log());
+    let left = saved(member);
+    assert!(left.contains("-A OPERATORS -j FLANNEL-FWD"), "{left}");
+    assert!(!left.contains("FLANNEL-POSTRTG"), "{left}");
+    // In the table of the other family nobody calls it.
+    assert_eq!(
+        left.matches("-N FLANNEL-FWD").count() + left.matches(":FLANNEL-FWD").count(),
+        1,
+        "{left}"
+    );
+}
+
 /// A node that was given another pod CIDR since flanneld began: its pods have addresses of the old one.
 #[test]
 fn another_pod_cidr_than_flannels_is_refused_when_the_list_is_read() {

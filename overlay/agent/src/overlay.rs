@@ -192,13 +192,14 @@ impl NodeOverlay {
             let mended = self.egress.mend(&mut self.nft, &believed.cluster);
             let strange = strange.filter(|_| mended.is_ok());
             outcome.note_more_rules(mended.map_err(text));
-            if let Some(strange) = strange
-                && let Err(error) = self.egress.displace(&mut self.nft, strange)
-            {
-                outcome.note_more_rules(Err(text(error)));
-            }
+            let displaced = strange.map(|strange| self.egress.displace(&mut self.nft, strange));
+            // Beside ours they do no harm, and others may call them.
+            let stay = displaced.and_then(Result::err);
+            let stay =
+                stay.map(|why| format!("flannel's rules stay beside podwired's: cannot {why}"));
             let foreign = outcome.foreign.iter_mut();
-            foreign.for_each(|them| them.extend(self.egress.complaints()));
+            foreign
+                .for_each(|them| them.extend(stay.iter().cloned().chain(self.egress.complaints())));
         }
         outcome
     }

@@ -55,29 +55,31 @@ pub fn seen(nft: &mut Nft) -> Result<Traces, Error> {
     Ok(traces)
 }
 
-/// Removes it, each table's part in one transaction, and says what there was.
+/// Removes it, each table's part in one transaction, and says what there was. A part that cannot be
+/// removed, as a chain that others call, keeps no other from it.
 pub fn remove(nft: &mut Nft) -> Result<Vec<String>, Error> {
     let Traces { objects, .. } = seen(nft)?;
     if objects.is_empty() {
         return Ok(objects);
     }
+    let mut removed = Ok(());
     for (table, base, chain) in chains() {
-        nft.transact(|nft| {
+        removed = removed.and(nft.transact(|nft| {
             let mut batch = Batch::new();
             unlink(nft, &mut batch, table, base, &[chain])?;
             Ok(batch)
-        })?;
+        }));
     }
     for table in TABLES {
-        nft.transact(|nft| {
+        removed = removed.and(nft.transact(|nft| {
             let mut batch = Batch::new();
             if nft.has_table(table)? {
                 batch.delete_table(table);
             }
             Ok(batch)
-        })?;
+        }));
     }
-    Ok(objects)
+    removed.map(|()| objects)
 }
 
 /// Its chains in the tables of iptables-nft, and the base chains that call them.

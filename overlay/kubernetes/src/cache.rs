@@ -27,6 +27,8 @@ use crate::troubles::Wish;
 const VERSION: u32 = 1;
 /// Changes that come within this time are written as one.
 const BURST: Duration = Duration::from_millis(500);
+/// A file that cannot be written is tried again after this time.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// The file.
 #[derive(Debug)]
@@ -154,13 +156,20 @@ impl Cache {
 /// Keeps the file equal to what is known.
 pub(crate) async fn keep(shared: &Shared, cache: Arc<Cache>) {
     let mut told = shared.hear();
-    while told.changed().await.is_ok() {
+    let mut failed = false;
+    loop {
+        tokio::select! {
+            changed = told.changed() => if changed.is_err() { return },
+            () = sleep(RETRY), if failed => {}
+        }
         sleep(BURST).await;
         told.borrow_and_update();
         let content = content(&shared.store());
         let writer = Arc::clone(&cache);
         let written = spawn_blocking(move || writer.write(content)).await;
-        match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+        let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
+        failed = written.is_err();
+        match written {
             Ok(()) => shared.fulfilled(Wish::Remember),
             Err(error) => {
                 let path = cache.path.display();

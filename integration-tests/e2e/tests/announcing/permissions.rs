@@ -42,8 +42,10 @@ fn what_is_missing_is_named_and_used_when_it_comes() {
     let announced = cluster
         .kubernetes
         .wait_for_node("n1", "announced", RETRY, is_available);
+    let log = agent.log();
+    let warned = |line: &&str| line.contains(" WARN ") && line.contains(sentence);
     assert_eq!(
-        agent.log().matches(sentence).count(),
+        log.lines().filter(warned).count(),
         1,
         "{announced}\n{}",
         agent.log()

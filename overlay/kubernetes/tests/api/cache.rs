@@ -2,11 +2,11 @@
 //! What is remembered while there is no server.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kubernetes::{Nodes, Options, Origin};
 
-use crate::lab::{Lab, member, names, until};
+use crate::lab::{Lab, member, names, until, until_counted};
 use crate::server::Server;
 
 fn remembering(lab: &Lab) -> Options {
@@ -115,4 +115,23 @@ async fn a_file_of_no_use_is_replaced() {
             "{content}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_file_that_could_not_be_written_is_written_as_soon_as_it_can_be() {
+    let lab = Lab::new();
+    let (_server, plain) = lab.with_nodes(&[1]).await;
+    drop(plain);
+    std::fs::write(lab.path("var"), "in the way").unwrap();
+    let mut nodes = Nodes::start(remembering(&lab)).unwrap();
+    let known = until(&mut nodes, |it| it.origin == Origin::Live).await;
+    assert_eq!(names(&known).len(), 1);
+    let file = lab.path("var/nodes.json");
+    // What comes this late is the trouble, of which nothing else tells.
+    let live = Instant::now();
+    while live.elapsed() < Duration::from_millis(400) {
+        nodes.changed().await;
+    }
+    std::fs::remove_file(lab.path("var")).unwrap();
+    until_counted(&nodes, |_| file.exists()).await;
 }

@@ -62,16 +62,16 @@ pub fn remove(nft: &mut Nft) -> Result<Vec<String>, Error> {
     if objects.is_empty() {
         return Ok(objects);
     }
-    let mut removed = Ok(());
+    let mut removed = Vec::new();
     for (table, base, chain) in chains() {
-        removed = removed.and(nft.transact(|nft| {
+        removed.push(nft.transact(|nft| {
             let mut batch = Batch::new();
             unlink(nft, &mut batch, table, base, &[chain])?;
             Ok(batch)
         }));
     }
     for table in TABLES {
-        removed = removed.and(nft.transact(|nft| {
+        removed.push(nft.transact(|nft| {
             let mut batch = Batch::new();
             if nft.has_table(table)? {
                 batch.delete_table(table);
@@ -79,7 +79,8 @@ pub fn remove(nft: &mut Nft) -> Result<Vec<String>, Error> {
             Ok(batch)
         }));
     }
-    removed.map(|()| objects)
+    removed.into_iter().collect::<Result<(), _>>()?;
+    Ok(objects)
 }
 
 /// Its chains in the tables of iptables-nft, and the base chains that call them.

@@ -52,13 +52,14 @@ e2e: toolchain namespaces packages tools cluster
 	cargo test --locked --package e2e-tests
 	@echo "make e2e: everything passed"
 
-bench: toolchain namespaces build
+bench: toolchain namespaces packages tools cluster build
 	.ci/packages iperf3
 	cargo bench --locked --package podwire-net --bench peers
 	cargo bench --locked --package podwire-dataplane --bench reconcile
 	cargo bench --locked --package integration-tests --bench path
 	PODWIRE_PLUGINS=$(BUILT) cargo bench --locked --package integration-tests --bench add
 	PODWIRE_PLUGINS=$(BUILT) cargo bench --locked --package integration-tests --bench healing
+	PODWIRE_PLUGINS=$(BUILT) cargo bench --locked --package e2e-tests --bench scale --profile dev
 
 # Only the copying is root's, who seldom has a Rust toolchain; each executable comes by rename, so
 # that one which is running can be replaced.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a large cluster costs a node: thousands of Node objects in a real API server, `podwired` on
-//! three nodes and the real flanneld on a fourth, in the same run.
+//! some nodes and the real flanneld on one, in the same run. All share this machine's processors.
 //!
-//! Usage: `cargo bench --package e2e-tests --bench scale [-- NODES]`; 5,000 unless it is said.
+//! Usage: `cargo bench --package e2e-tests --bench scale [-- NODES [AGENTS]]`; 5,000 nodes and one
+//! agent unless it is said.
 
 #![allow(clippy::print_stdout)]
 
@@ -29,9 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const JOINS: usize = 200;
 
 fn main() {
-    let nodes = std::env::args().find_map(|word| word.parse().ok());
-    let nodes: usize = nodes.unwrap_or(5000);
-    let mut bench = Bench::new(nodes);
+    let mut numbers = std::env::args().filter_map(|word| word.parse::<u16>().ok());
+    let nodes = numbers.next().unwrap_or(5000).into();
+    let agents = numbers
+        .next()
+        .and_then(|it| it.try_into().ok())
+        .unwrap_or(1);
+    let mut bench = Bench::new(nodes, agents);
     println!("{nodes} nodes, each of {} bytes as JSON", bench.size());
     bench.start();
     bench.update();
@@ -45,11 +50,13 @@ struct Bench {
     flanneld: Option<Flanneld>,
     cluster: Cluster,
     nodes: usize,
+    /// How many members have an agent; one more has flanneld.
+    count: usize,
 }
 
 impl Bench {
-    fn new(nodes: usize) -> Self {
-        let cluster = Cluster::new(4, Stack::V4);
+    fn new(nodes: usize, agents: u8) -> Self {
+        let cluster = Cluster::new(agents + 1, Stack::V4);
         let begun = Instant::now();
         let objects: Vec<_> = (0..nodes).map(fake).collect();
         cluster.kubernetes.create_all("/api/v1/nodes", &objects);
@@ -57,6 +64,7 @@ impl Bench {
         Self {
             cluster,
             nodes,
+            count: agents.into(),
             agents: Vec::new(),
             flanneld: None,
         }
@@ -65,6 +73,10 @@ impl Bench {
     fn size(&self) -> usize {
         let node = self.cluster.kubernetes.node("fake-0");
         node.expect("it was created").to_string().len()
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        self.cluster.fleet.members.iter()
     }
 
     fn member(&self, index: usize) -> &Member {
@@ -77,7 +89,7 @@ impl Bench {
             "\n| | list and watches, bytes | all peers after, s | resident, MB | at most, MB |"
         );
         println!("|---|---:|---:|---:|---:|");
-        for index in 0..3 {
+        for index in 0..self.count {
             let member = self.member(index);
             let (before, begun) = (received(member), Instant::now());
             let agent = self.cluster.podwired(member, &["--network", NETWORK]);
@@ -90,7 +102,7 @@ impl Bench {
             self.row("podwired", agent.pid(), received(member) - before, seconds);
             self.agents.push(agent);
         }
-        let member = self.member(3);
+        let member = self.member(self.count);
         let (before, begun) = (received(member), Instant::now());
         let mut configuration = Flanneld::configuration(Stack::V4, Rules::Nftables);
         configuration["Network"] = NETWORK.into();
@@ -121,7 +133,7 @@ impl Bench {
 
     /// What ten minutes bring: each kubelet writes its node's status every five minutes.
     fn update(&self) {
-        let before: Vec<_> = (0..4).map(|index| received(self.member(index))).collect();
+        let before: Vec<_> = self.members().map(received).collect();
         for round in 0..2 {
             let patches = (0..self.nodes).map(|number| {
                 let path = format!("/api/v1/nodes/{}/status", name(number));
@@ -138,7 +150,7 @@ impl Bench {
         }
         // All watches have brought the last of them when they have brought what comes after it.
         let node = fake(self.nodes);
-        let heard: Vec<_> = (0..4).map(|index| Routes::of(self.member(index))).collect();
+        let heard: Vec<_> = self.members().map(Routes::of).collect();
         self.cluster.kubernetes.create_node(&node);
         for routes in &heard {
             routes.wait_for(&pods(self.nodes));
@@ -159,8 +171,8 @@ impl Bench {
 
     /// From the request that creates a Node to its route in the kernel of each of the others.
     fn join(&self) {
-        let heard: Vec<_> = (0..4).map(|index| Routes::of(self.member(index))).collect();
-        let mut times = vec![Vec::new(); 4];
+        let heard: Vec<_> = self.members().map(Routes::of).collect();
+        let mut times = vec![Vec::new(); heard.len()];
         let first = self.nodes + 1;
         for number in first..first + JOINS {
             let node = fake(number);
@@ -178,7 +190,7 @@ impl Bench {
             .kubernetes
             .create_all("/api/v1/nodes", &objects);
         let created = begun.elapsed();
-        let mut times = vec![Vec::new(); 4];
+        let mut times = vec![Vec::new(); heard.len()];
         for (routes, times) in heard.iter().zip(&mut times) {
             for number in first..first + JOINS {
                 times.push(routes.wait_for(&pods(number)) - begun);
@@ -192,10 +204,15 @@ impl Bench {
 fn tell(title: &str, times: Vec<Vec<Duration>>) {
     println!("\n| {JOINS} nodes join, {title} | median, ms | 99th percentile, ms | longest, ms |");
     println!("|---|---:|---:|---:|");
+    let nodes = times.len();
     for (index, mut times) in times.into_iter().enumerate() {
         times.sort_unstable();
         let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        let name = if index < 3 { "podwired" } else { "flanneld" };
+        let name = if index + 1 < nodes {
+            "podwired"
+        } else {
+            "flanneld"
+        };
         println!(
             "| {name} | {:.1} | {:.1} | {:.1} |",
             at(50),

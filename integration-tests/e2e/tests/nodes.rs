@@ -129,3 +129,19 @@ fn labels_change_a_thousand_times() {
     );
     assert_eq!(more.matches("repaired").count(), 0, "{more}");
 }
+
+/// As when the cluster's store was lost: nobody's pods are cut off by that.
+#[test]
+fn a_list_that_is_suddenly_empty_is_not_believed_at_once() {
+    let cluster = Cluster::new(1, Stack::V4);
+    let (kubernetes, member) = (&cluster.kubernetes, &cluster.fleet.members[0]);
+    kubernetes.create_node(&fake_node(50, Stack::V4));
+    let agent = cluster.podwired(member, &["--confirm-after", "86400"]);
+    wait_for_routes(member, &["10.200.50.0/24"]);
+    kubernetes.delete_node("f50");
+    let doubt = "the list has no peer any more";
+    assert!(agent.says(doubt, PATIENCE), "{}", agent.log());
+    assert_eq!(overlay_routes(member), ["10.200.50.0/24"]);
+    kubernetes.create_node(&fake_node(51, Stack::V4));
+    wait_for_routes(member, &["10.200.51.0/24"]);
+}

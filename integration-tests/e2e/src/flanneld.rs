@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::process::Command;
 
-use integration_tests::{Ended, Member, Network, PATIENCE, Pod, Program, Runner, Stack, binaries};
+use crate::PATIENCE;
+use integration_tests::{Ended, Member, Network, Pod, Program, Runner, Stack, binaries};
 use serde_json::{Value, json};
 
 use crate::kubeconfig::Kubeconfig;

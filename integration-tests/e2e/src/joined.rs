@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use integration_tests::{Member, PATIENCE, Pod, ping};
+use crate::PATIENCE;
+use integration_tests::{Member, Pod, ping};
 
 /// How many routes to other nodes' pods a member has, of both families.
 pub fn peer_routes(member: &Member) -> usize {

@@ -16,6 +16,8 @@ mod kubernetes;
 mod meddler;
 mod objects;
 
+use std::time::Duration;
+
 pub use authority::{Authority, Certified};
 pub use cluster::{ACCOUNT, Cluster, NAMESPACE};
 pub use control_plane::ControlPlane;
@@ -28,3 +30,7 @@ pub use kubeconfig::{Kubeconfig, User};
 pub use kubernetes::Kubernetes;
 pub use meddler::{Asked, Meddler, Mischief};
 pub use objects::{fake_node, node, prefixed};
+
+/// How long a test waits for what must come. It comes at once; the rest is for a loaded machine, on
+/// which a control plane and flanneld start slowly.
+pub const PATIENCE: Duration = Duration::from_secs(40);

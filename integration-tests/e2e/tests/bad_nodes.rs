@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Nodes that are not as they should be: each is named once, and is in nobody's way.
 
-use e2e_tests::{Cluster, fake_node, prefixed, wait_for_routes};
-use integration_tests::{PATIENCE, Stack};
+use e2e_tests::{Cluster, PATIENCE, fake_node, prefixed, wait_for_routes};
+use integration_tests::Stack;
 use serde_json::{Value, json};
 
 const GOOD: &str = "10.200.50.0/24";

@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use e2e_tests::{Cluster, assert_joined, fake_node, overlay_routes, wait_for_routes};
-use integration_tests::{Agent, Member, PATIENCE, Stack};
+use e2e_tests::{Cluster, PATIENCE, assert_joined, fake_node, overlay_routes, wait_for_routes};
+use integration_tests::{Agent, Member, Stack};
 use serde_json::json;
 
 const CACHE: &str = "/var/lib/podwire/nodes.json";

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use e2e_tests::{Cluster, Kubernetes, Meddler, Mischief};
+use e2e_tests::{Cluster, Kubernetes, Meddler, Mischief, PATIENCE};
 use http::Method;
-use integration_tests::{PATIENCE, Stack};
+use integration_tests::Stack;
 
 const NODE: &str = "/api/v1/nodes/n1";
 

@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use e2e_tests::{Cluster, fake_node, prefixed};
+use e2e_tests::{Cluster, PATIENCE, fake_node, prefixed};
+use integration_tests::Stack;
 use integration_tests::http::{Answer, get, until};
-use integration_tests::{PATIENCE, Stack};
 use serde_json::{Value, json};
 
 #[test]

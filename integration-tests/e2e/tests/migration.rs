@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use e2e_tests::{Cluster, Flanneld, Rules, delegated, flannel_pod, subnet_env};
+use e2e_tests::{Cluster, Flanneld, PATIENCE, Rules, delegated, flannel_pod, subnet_env};
 use integration_tests::{
-    Agent, Inquirer, Member, Network, PATIENCE, Pod, Stack, Stream, ping, podwired, seen,
+    Agent, Inquirer, Member, Network, Pod, Stack, Stream, ping, podwired, seen,
 };
 use net::Mac;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Nodes of flannel's and of Podwire's in one cluster.
 
-use e2e_tests::{Cluster, Rules, assert_joined, flannel_pod, wait_for_peers};
-use integration_tests::{Agent, PATIENCE, Stack, seen};
+use e2e_tests::{Cluster, PATIENCE, Rules, assert_joined, flannel_pod, wait_for_peers};
+use integration_tests::{Agent, Stack, seen};
 use serde_json::json;
 
 /// Waits until an agent has programmed so many peers.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What happens to Nodes happens to the overlay, and nothing else does.
 
-use e2e_tests::{Cluster, fake_node, node, overlay_routes, prefixed, wait_for_routes};
-use integration_tests::{Agent, Member, PATIENCE, Stack};
+use e2e_tests::{Cluster, PATIENCE, fake_node, node, overlay_routes, prefixed, wait_for_routes};
+use integration_tests::{Agent, Member, Stack};
 use serde_json::json;
 
 /// One member whose agent has converged, in a cluster with the fake node `f50`.

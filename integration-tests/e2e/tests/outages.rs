@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use e2e_tests::{
-    ACCOUNT, Cluster, Kubeconfig, Meddler, Mischief, NAMESPACE, User, fake_node, overlay_routes,
-    wait_for_routes, wait_long_for_routes,
+    ACCOUNT, Cluster, Kubeconfig, Meddler, Mischief, NAMESPACE, PATIENCE, User, fake_node,
+    overlay_routes, wait_for_routes, wait_long_for_routes,
 };
-use integration_tests::{Agent, Member, PATIENCE, Stack};
+use integration_tests::{Agent, Member, Stack};
 
 const FIRST: &str = "10.200.50.0/24";
 const SECOND: &str = "10.200.51.0/24";

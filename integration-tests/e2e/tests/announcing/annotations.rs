@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The annotations are flannel's to the letter.
 
-use e2e_tests::{Cluster, Rules, node};
-use integration_tests::{PATIENCE, Stack, podwired};
+use e2e_tests::{Cluster, PATIENCE, Rules, node};
+use integration_tests::{Stack, podwired};
 use serde_json::json;
 
 use super::{annotated, annotation, announced, key};

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use e2e_tests::Cluster;
-use integration_tests::{PATIENCE, Stack};
+use e2e_tests::PATIENCE;
+use integration_tests::Stack;
 use serde_json::{Value, json};
 
 use super::{SECOND, annotated, annotation, announced, condition, is_available, key};

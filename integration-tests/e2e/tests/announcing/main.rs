@@ -10,7 +10,8 @@ mod wishes;
 use std::time::Duration;
 
 use e2e_tests::Cluster;
-use integration_tests::{Agent, Member, PATIENCE};
+use e2e_tests::PATIENCE;
+use integration_tests::{Agent, Member};
 use serde_json::{Value, json};
 
 /// How soon whatever is wrong with the Node is put right.

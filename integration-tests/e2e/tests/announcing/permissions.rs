@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use e2e_tests::{Cluster, Kubeconfig, NAMESPACE, User};
-use integration_tests::{PATIENCE, Stack};
+use e2e_tests::{Cluster, Kubeconfig, NAMESPACE, PATIENCE, User};
+use integration_tests::Stack;
 use serde_json::{Value, json};
 
 use super::{announced, is_available};

@@ -2,7 +2,8 @@
 //! What the operator wants of a node is done at once, and undone at once.
 
 use e2e_tests::Cluster;
-use integration_tests::{PATIENCE, Stack};
+use e2e_tests::PATIENCE;
+use integration_tests::Stack;
 use serde_json::json;
 
 use super::{SECOND, annotated, annotation, announced, key};

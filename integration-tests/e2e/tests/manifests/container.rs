@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
-use integration_tests::{PATIENCE, Program};
+use e2e_tests::PATIENCE;
+use integration_tests::Program;
 use serde_json::Value;
 
 use crate::kustomize::text;

@@ -2,8 +2,8 @@
 //! The pod of `from-flannel` takes a node over on which the real flanneld was, with flannel's
 //! conflist and its pods.
 
-use e2e_tests::{ControlPlane, Flanneld, Rules, User, flannel_pod, node};
-use integration_tests::{Fleet, Network, PATIENCE, Runner, Stack, ping};
+use e2e_tests::{ControlPlane, Flanneld, PATIENCE, Rules, User, flannel_pod, node};
+use integration_tests::{Fleet, Network, Runner, Stack, ping};
 use serde_json::{Value, json};
 
 use crate::container::word;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use e2e_tests::PATIENCE;
 use e2e_tests::node;
-use integration_tests::PATIENCE;
 use serde_json::{Value, json};
 
 use crate::container::word;

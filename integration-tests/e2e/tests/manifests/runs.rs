@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The pods of the base do what they are for, with the rights that they have.
 
-use e2e_tests::{ControlPlane, Kubernetes, node};
-use integration_tests::{Fleet, Member, Network, PATIENCE, Program, Runner, Stack, ping};
+use e2e_tests::{ControlPlane, Kubernetes, PATIENCE, node};
+use integration_tests::{Fleet, Member, Network, Program, Runner, Stack, ping};
 use serde_json::Value;
 
 use crate::container::word;

@@ -10,6 +10,7 @@ use std::process::Command;
 use ipnetwork::IpNetwork;
 use net::Mac;
 
+use crate::execution::finish;
 use crate::place::Place;
 
 /// One family of a node as its peers have to know it.
@@ -97,15 +98,19 @@ pub fn rules(node: &Place, network: IpNetwork, pods: IpNetwork) {
         &[into.as_slice(), &masquerade].concat(),
     ];
     let filter: [&[&str]; 2] = [&["-s", all, "-j", "ACCEPT"], &["-d", all, "-j", "ACCEPT"]];
+    // As flanneld does it: all of a table at once, so that nobody comes in between.
     let own = |table, base, chain, comment, rules: &[&[&str]]| {
-        let comment = ["-m", "comment", "--comment", comment];
-        iptables(node, network, table, &["-N", chain]);
+        let comment = format!("-m comment --comment \"{comment}\"");
+        let mut text = format!("*{table}\n:{chain} - [0:0]\n");
         for rule in rules {
-            let rule = [["-A", chain].as_slice(), &comment, rule].concat();
-            iptables(node, network, table, &rule);
+            text += &format!("-A {chain} {comment} {}\n", rule.join(" "));
         }
-        let jump = [["-A", base].as_slice(), &comment, &["-j", chain]].concat();
-        iptables(node, network, table, &jump);
+        text += &format!("-A {base} {comment} -j {chain}\nCOMMIT\n");
+        let program = format!("{}-restore", program(network));
+        let mut command = Command::new(program);
+        command.args(["-w", "--noflush"]);
+        let outcome = node.run(|| finish(&mut command, text.as_bytes()));
+        assert!(outcome.success(), "{command:?}: {outcome}\n{text}");
     };
     own(
         "nat",
@@ -128,16 +133,19 @@ pub fn rules(node: &Place, network: IpNetwork, pods: IpNetwork) {
 /// # Panics
 /// When it fails.
 pub fn iptables(node: &Place, family: IpNetwork, table: &str, arguments: &[&str]) -> String {
-    let program = if family.is_ipv4() {
-        "iptables"
-    } else {
-        "ip6tables"
-    };
-    let mut command = Command::new(program);
+    let mut command = Command::new(program(family));
     command.args(["-w", "-t", table]).args(arguments);
     let outcome = node.output(&mut command);
     assert!(outcome.success(), "{command:?}: {outcome}");
     outcome.stdout
+}
+
+fn program(family: IpNetwork) -> &'static str {
+    if family.is_ipv4() {
+        "iptables"
+    } else {
+        "ip6tables"
+    }
 }
 
 fn write(node: &Place, sysctl: &str, value: &str) {

@@ -49,7 +49,8 @@ fn a_flanneld_that_runs_still_is_told_of_once() {
     for round in 0..3 {
         let removed = agent.says_after(heard, "removed flannel's rules", PATIENCE);
         assert!(removed.is_some(), "round {round}: {}", agent.log());
-        assert!(!saved(member).contains("FLANNEL"));
+        let gone = || !saved(member).contains("FLANNEL");
+        assert!(member.node.eventually(PATIENCE, gone).is_some());
         heard = agent.log().len();
         make_rules(&cluster.fleet, member);
     }

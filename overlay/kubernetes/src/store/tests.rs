@@ -65,8 +65,8 @@ const WANTED: Effect = Effect {
     wanted: true,
 };
 
-/// A store that knows node `a` and itself.
-fn live() -> Store {
+/// A store that knows itself, and of node `a` all but the pod CIDRs.
+fn listed() -> Store {
     let mut store = store();
     store.begin();
     seen(&mut store, "a", "1", true);
@@ -74,6 +74,12 @@ fn live() -> Store {
     store.begin_own();
     store.seen_own(own());
     store.complete_own();
+    store
+}
+
+/// A store that knows node `a` and itself.
+fn live() -> Store {
+    let mut store = listed();
     answered(&mut store, "a", pods("1", "10.0.1.0/24"));
     assert_eq!(store.origin(), Origin::Live);
     store

@@ -5,13 +5,7 @@ use super::*;
 
 /// A store that knows all but the pod CIDRs of node `a`, at which the server fails.
 fn failing() -> Store {
-    let mut store = store();
-    store.begin();
-    seen(&mut store, "a", "1", true);
-    store.complete();
-    store.begin_own();
-    store.seen_own(own());
-    store.complete_own();
+    let mut store = listed();
     for _ in 0..6 {
         assert_eq!(answered(&mut store, "a", fails()), CHANGED);
         let snapshot = store.snapshot(None);

@@ -33,7 +33,7 @@ mod wire;
 
 pub use batch::Batch;
 pub use error::Error;
-pub use expr::{Base, Expr, Found, Meta, Register};
+pub use expr::{Base, Connection, Expr, Found, Meta, Register};
 pub use monitor::Monitor;
 pub use object::{DataType, Element, Family, Hook, Set, Table, Value, Values, Verdict};
 pub use rule::{End, Installed, Protocol, Rule};

@@ -41,7 +41,7 @@ impl Protocol {
     }
 
     /// `NFPROTO_*`, as `meta nfproto` yields it.
-    fn number(self) -> u8 {
+    pub fn number(self) -> u8 {
         match self {
             Protocol::V4 => 2,
             Protocol::V6 => 10,

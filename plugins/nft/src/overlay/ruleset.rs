@@ -2,8 +2,8 @@
 //! What the table holds when all is right: its names, sets and rules.
 
 use crate::{
-    Base, DataType, End, Expr, Family, Found, Hook, Installed, Meta, Protocol, Register, Rule, Set,
-    Table, Values, Verdict,
+    Base, Connection, DataType, End, Expr, Family, Found, Hook, Installed, Meta, Protocol,
+    Register, Rule, Set, Table, Values, Verdict,
 };
 
 use super::Overlay;
@@ -113,7 +113,7 @@ fn pods(overlay: &Overlay<'_>) -> Vec<Rule> {
 fn translated(port: u16) -> Vec<Rule> {
     let rule = |protocol| {
         to_port(port)
-            .with(Expr::ConnectionStatus(Register::FIRST))
+            .with(Expr::Connection(Connection::Status, Register::FIRST))
             .with(Expr::Mask(
                 Register::FIRST,
                 &SOURCE_TRANSLATED.to_ne_bytes(),

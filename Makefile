@@ -26,7 +26,7 @@ TOOLS := target/tools
 # them. Where the machine forbids that one, root can do without.
 ifneq ($(shell unshare --user --map-root-user --net --mount echo yes 2>/dev/null),yes)
 ifeq ($(shell id -u),0)
-export CARGO_TARGET_$(shell echo $(CARGO_BUILD_TARGET) | tr a-z- A-Z_)_RUNNER := unshare --net --mount
+export CARGO_TARGET_$(shell echo $(CARGO_BUILD_TARGET) | tr a-z- A-Z_)_RUNNER := unshare --net --mount --pid --fork --kill-child --mount-proc
 else
 FORBIDDEN := This machine forbids user namespaces to users (sysctl user.max_user_namespaces, \
     kernel.apparmor_restrict_unprivileged_userns): run this as root.

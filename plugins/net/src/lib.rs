@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The kernel's network state as values: namespaces, links, addresses, routes,
-//! neighbours, forwarding databases and sysctls.
+//! neighbours, forwarding databases, traffic control and sysctls.
 //!
 //! Everything blocks and nothing is cached: a call is one request to the kernel
 //! and returns what the kernel answered. The kernel answers an rtnetlink request
@@ -21,6 +21,7 @@ mod route;
 mod rtnl;
 mod socket;
 pub mod sysctl;
+mod traffic;
 mod undo;
 mod watch;
 
@@ -31,6 +32,7 @@ pub use fdb::FdbEntry;
 pub use link::change::{LinkChange, PortChange};
 pub use link::counters::Counters;
 pub use link::create::{NewBridge, NewVeth, VethEnd, VethPair};
+pub use link::ifb::NewIfb;
 pub use link::inet::Inet;
 pub use link::vlan::PortVlan;
 pub use link::vxlan::{NewVxlan, Vxlan, VxlanChange};
@@ -42,4 +44,6 @@ pub use netns::Netns;
 pub use route::Route;
 pub use route::entry::RouteEntry;
 pub use rtnl::Rtnl;
+pub use traffic::Qdisc;
+pub use traffic::tbf::{Bucket, Tbf};
 pub use undo::Undo;

@@ -170,7 +170,7 @@ impl Rtnl {
 
     /// Takes back a link that could not be completed; the error that led here
     /// is the one to report.
-    fn discard(&self, link: LinkMessageBuilder<LinkUnspec>) {
+    pub(super) fn discard(&self, link: LinkMessageBuilder<LinkUnspec>) {
         let _ = self.change(RouteNetlinkMessage::DelLink(link.build()), 0);
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod change;
 pub(crate) mod counters;
 pub(crate) mod create;
+pub(crate) mod ifb;
 pub(crate) mod inet;
 pub(crate) mod vlan;
 pub(crate) mod vxlan;

@@ -13,6 +13,7 @@ mod monitors;
 mod namespaces;
 mod peers;
 mod routes;
+mod traffic;
 mod tunnels;
 mod veths;
 mod vxlans;

@@ -16,8 +16,10 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// The documents for people: README, CHANGELOG, and all below `docs/`.
 fn documents() -> Vec<PathBuf> {
-    let below = fs::read_dir(workspace().join("docs")).expect("there is a directory docs");
-    let below = below.map(|entry| entry.expect("it can be read").path());
+    let below = ["docs", "docs/plugins"].into_iter().flat_map(|directory| {
+        let entries = fs::read_dir(workspace().join(directory)).expect("the directory is there");
+        entries.map(|entry| entry.expect("it can be read").path())
+    });
     let top = ["README.md", "CHANGELOG.md"].map(|name| workspace().join(name));
     let markdown = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "md");
     below.chain(top).filter(markdown).collect()

@@ -70,7 +70,7 @@ struct ReadIpam {
 }
 
 impl Conf {
-    /// Reads it; the errors are those of `docs/configuration.md`.
+    /// Reads it; the errors are those of `docs/plugins/flannel.md`.
     pub(crate) fn new(network: &Network) -> Result<Self, Error> {
         let raw: Raw = network.conf()?;
         let read: Read = network.conf()?;

@@ -57,7 +57,7 @@ struct RawConf {
 }
 
 impl Conf {
-    /// Reads it; the errors are those of `docs/configuration.md`.
+    /// Reads it; the errors are those of `docs/plugins/vxlan.md`.
     pub(crate) fn new(network: &Network) -> Result<Self, Error> {
         let mut settings: Settings = network.conf()?;
         settings.underlay = settings.underlay.filter(|name| !name.is_empty());

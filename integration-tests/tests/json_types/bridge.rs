@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The keys of `bridge`.
+
+use crate::Kind::{self, Boolean, Integer, List, Object, Text};
+
+pub(crate) const KEYS: &[(&str, Kind)] = &[
+    ("bridge", Text),
+    ("isGateway", Boolean),
+    ("isDefaultGateway", Boolean),
+    ("forceAddress", Boolean),
+    ("ipMasq", Boolean),
+    ("ipMasqBackend", Text),
+    ("nonMasqueradeCIDRs", List),
+    ("nonMasqueradeCIDRs.0", Text),
+    ("mtu", Integer),
+    ("hairpinMode", Boolean),
+    ("promiscMode", Boolean),
+    ("vlan", Integer),
+    ("vlanTrunk", List),
+    ("vlanTrunk.0", Object),
+    ("vlanTrunk.0.id", Integer),
+    ("vlanTrunk.0.minID", Integer),
+    ("vlanTrunk.0.maxID", Integer),
+    ("preserveDefaultVlan", Boolean),
+    ("macspoofchk", Boolean),
+    ("enabledad", Boolean),
+    ("disableContainerInterface", Boolean),
+    ("portIsolation", Boolean),
+    ("ipam", Object),
+    ("ipam.type", Text),
+    ("dns", Object),
+    ("dns.nameservers", List),
+    ("dns.nameservers.0", Text),
+    ("dns.domain", Text),
+    ("dns.search", List),
+    ("dns.search.0", Text),
+    ("dns.options", List),
+    ("args", Object),
+    ("args.cni", Object),
+    ("args.cni.mac", Text),
+    ("runtimeConfig", Object),
+    ("runtimeConfig.mac", Text),
+];

@@ -162,6 +162,18 @@ impl Add {
         self.network.environment.args(known)
     }
 
+    /// The result of the plugins before this one, for a plugin that stands behind others.
+    ///
+    /// # Errors
+    /// [`Code::INVALID_CONFIG`] when there is none.
+    pub fn chained(&self) -> Result<&AddResult, Error> {
+        let missing = || {
+            Error::new(Code::INVALID_CONFIG, "must be called as chained plugin")
+                .with_details("put it behind the plugin that makes the interface, such as bridge")
+        };
+        self.prev_result.as_ref().ok_or_else(missing)
+    }
+
     /// The DEL that takes this ADD back.
     pub(crate) fn into_del(self) -> Del {
         let Self {

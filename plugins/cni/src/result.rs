@@ -21,6 +21,21 @@ pub struct AddResult {
     pub dns: Dns,
 }
 
+impl AddResult {
+    /// The addresses of the container's interface `ifname`. One that names no interface is the
+    /// container's, too: before version 0.3.0 none does.
+    pub fn container_addresses(&self, ifname: &str) -> Vec<IpNetwork> {
+        let is_containers = |index| {
+            let interface: Option<&Interface> = self.interfaces.get(index);
+            interface.is_some_and(|it| it.sandbox.is_some() && it.name == ifname)
+        };
+        let ips = self.ips.iter();
+        ips.filter(|ip| ip.interface.is_none_or(is_containers))
+            .map(|ip| ip.address)
+            .collect()
+    }
+}
+
 /// A network interface of the host or of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -156,4 +171,41 @@ fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
 /// Go leaves out a number that is 0, so there the two mean the same.
 fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     Ok(Option::<u32>::deserialize(deserializer)?.filter(|number| *number != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn container_addresses_are_those_of_the_interface_and_those_of_none() {
+        let interface = |name: &str, sandbox: Option<&str>| Interface {
+            name: name.to_owned(),
+            sandbox: sandbox.map(str::to_owned),
+            ..Interface::default()
+        };
+        let ip = |address: &str, interface| Ip {
+            address: address.parse().unwrap(),
+            gateway: None,
+            interface,
+        };
+        let result = AddResult {
+            interfaces: vec![
+                interface("eth0", None),
+                interface("eth0", Some("/run/netns/a")),
+                interface("eth1", Some("/run/netns/a")),
+            ],
+            ips: vec![
+                ip("10.0.0.1/24", Some(0)),
+                ip("10.0.0.2/24", Some(1)),
+                ip("10.0.0.3/24", Some(2)),
+                ip("10.0.0.4/24", Some(3)),
+                ip("fd00::5/64", None),
+            ],
+            ..AddResult::default()
+        };
+        let addresses = result.container_addresses("eth0");
+        let wished: [IpNetwork; 2] = ["10.0.0.2/24", "fd00::5/64"].map(|it| it.parse().unwrap());
+        assert_eq!(addresses, wished);
+    }
 }

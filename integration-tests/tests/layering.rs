@@ -7,11 +7,20 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
-    ("bridge", &["podwire-cni", "podwire-net", "podwire-nft"]),
+    ("podwire-attachment", &["podwire-cni", "podwire-net"]),
+    (
+        "bridge",
+        &[
+            "podwire-attachment",
+            "podwire-cni",
+            "podwire-net",
+            "podwire-nft",
+        ],
+    ),
     ("loopback", &["podwire-cni", "podwire-net"]),
     ("host-local", &["podwire-cni"]),
     ("flannel", &["podwire-cni"]),
@@ -23,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     (
         "vxlan",
         &[
+            "podwire-attachment",
             "podwire-cni",
             "podwire-dataplane",
             "podwire-net",

@@ -9,8 +9,9 @@
 
 use std::path::Path;
 
+use attachment::Ends;
 use cni::{AddResult, Attachment, Code, Error, Interface, OrCode, warn};
-use net::{Kind, Link, LinkChange, Netns, Rtnl};
+use net::{Link, LinkChange, Rtnl};
 
 /// The MTU that the overlay leaves to pods, and where that comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,16 +22,11 @@ pub(crate) struct Carried {
     pub(crate) underlays: Vec<u32>,
 }
 
-/// The interfaces of an attachment.
+/// The interfaces of an attachment, as this plugin changes them.
 pub(crate) struct Attached<'a> {
-    host: &'a Rtnl,
-    inside: Rtnl,
+    ends: Ends<'a>,
+    /// CNI_NETNS.
     netns: &'a Path,
-    container: Link,
-    /// The host's end, when it is a veth pair.
-    port: Option<Link>,
-    /// The bridge that the host's end is a port of.
-    bridge: Option<Link>,
 }
 
 impl<'a> Attached<'a> {
@@ -40,100 +36,43 @@ impl<'a> Attached<'a> {
         netns: &'a Path,
         attachment: &Attachment,
     ) -> Result<Self, Error> {
-        let sandbox = Netns::open(netns).or_code(
-            Code::INVALID_NETNS,
-            format_args!("failed to open netns {netns:?}"),
-        )?;
-        let ifname = &attachment.ifname;
-        let wish = format!("look up {ifname:?} in the sandbox");
-        let inside = Rtnl::open_in(&sandbox).or_code(Code::KERNEL, &wish)?;
-        let container = inside.link(ifname).or_code(Code::KERNEL, &wish)?;
-        let container = container.ok_or_else(|| {
-            let msg = format!("the sandbox has no interface {ifname:?}: vxlan makes none");
-            Error::new(Code::INVALID_CONFIG, msg)
-                .with_details("put it behind the plugin that does, such as bridge")
-        })?;
-        let mut attached = Self {
-            host,
-            inside,
-            netns,
-            container,
-            port: None,
-            bridge: None,
-        };
-        attached.port = attached.other_end()?;
-        attached.bridge = attached.master()?;
-        Ok(attached)
-    }
-
-    fn other_end(&self) -> Result<Option<Link>, Error> {
-        let container = &self.container;
-        let index = container.peer.filter(|_| container.kind == Kind::Veth);
-        let wish = format_args!("look up the other end of {:?}", container.name);
-        let link = index.map_or(Ok(None), |index| self.host.link_at(index));
-        let is_pair = |end: &Link| end.kind == Kind::Veth && end.peer == Some(container.index);
-        Ok(link.or_code(Code::KERNEL, wish)?.filter(is_pair))
-    }
-
-    fn master(&self) -> Result<Option<Link>, Error> {
-        let Some(port) = &self.port else {
-            return Ok(None);
-        };
-        let wish = format_args!("look up the bridge of {:?}", port.name);
-        let link = port
-            .master
-            .map_or(Ok(None), |index| self.host.link_at(index));
-        let is_bridge = |link: &Link| matches!(link.kind, Kind::Bridge { .. });
-        Ok(link.or_code(Code::KERNEL, wish)?.filter(is_bridge))
+        let ends = Ends::find(host, netns, attachment)?;
+        Ok(Self { ends, netns })
     }
 
     /// Gives each interface whose MTU is larger than the overlay's that one. First the
     /// container's, so that nothing is sent that would not pass.
     pub(crate) fn fit(&mut self, carried: &Carried) -> Result<(), Error> {
         let mtu = carried.mtu;
-        let bridge = self.bridge.as_ref();
+        let ends = &mut self.ends;
+        let bridge = ends.bridge.as_ref();
         if let Some(bridge) = bridge.filter(|it| carried.underlays.contains(&it.index)) {
-            return self.refuse_underlay(bridge, mtu);
+            return refuse_underlay(bridge, &ends.container, mtu);
         }
-        lower(&self.inside, &mut self.container, mtu)?;
-        if let Some(port) = &mut self.port
-            && lower(self.host, port, mtu)?
+        lower(&ends.inside, &mut ends.container, mtu)?;
+        if let Some(port) = &mut ends.port
+            && lower(ends.host, port, mtu)?
         {
             // The kernel may have lowered the bridge's with it.
-            self.bridge = self.master()?;
+            ends.bridge = ends.master()?;
         }
-        if let Some(bridge) = self.bridge.as_mut().filter(|bridge| bridge.mtu > mtu) {
+        if let Some(bridge) = ends.bridge.as_mut().filter(|bridge| bridge.mtu > mtu) {
             warn(format_args!(
                 "bridge {:?} had the MTU {}, with which it would lose packets to its pods: it has \
                  the overlay's {mtu} now; give it that in the configuration",
                 bridge.name, bridge.mtu
             ));
-            lower(self.host, bridge, mtu)?;
+            lower(ends.host, bridge, mtu)?;
         }
         Ok(())
-    }
-
-    /// The underlay's MTU would follow that of its port, the overlay's that of the underlay, the
-    /// port's that of the overlay, and so on.
-    fn refuse_underlay(&self, bridge: &Link, mtu: u32) -> Result<(), Error> {
-        if self.container.mtu <= mtu {
-            return Ok(());
-        }
-        let (name, ifname) = (&bridge.name, &self.container.name);
-        let msg = format!(
-            "{ifname:?} is attached to {name:?}, by which the overlay's packets leave: their MTUs \
-             would lower each other"
-        );
-        Err(Error::new(Code::INVALID_CONFIG, msg)
-            .with_details("attach pods to a bridge of their own"))
     }
 
     /// The interfaces that are too large for the overlay, a sentence each.
     pub(crate) fn misfits(&self, mtu: u32) -> Vec<String> {
         let links = [
-            Some(&self.container),
-            self.port.as_ref(),
-            self.bridge.as_ref(),
+            Some(&self.ends.container),
+            self.ends.port.as_ref(),
+            self.ends.bridge.as_ref(),
         ];
         let misfits = links.into_iter().flatten().filter(|link| link.mtu > mtu);
         let sentence = |link: &Link| {
@@ -158,11 +97,11 @@ impl<'a> Attached<'a> {
     }
 
     fn inside_named(&self, interface: &Interface) -> Option<&Link> {
-        Some(&self.container).filter(|link| link.name == interface.name)
+        Some(&self.ends.container).filter(|link| link.name == interface.name)
     }
 
     fn outside_named(&self, interface: &Interface) -> Option<&Link> {
-        let mut links = self.port.iter().chain(&self.bridge);
+        let mut links = self.ends.port.iter().chain(&self.ends.bridge);
         links.find(|link| link.name == interface.name)
     }
 }
@@ -181,4 +120,18 @@ fn lower(rtnl: &Rtnl, link: &mut Link, mtu: u32) -> Result<bool, Error> {
         .or_code(Code::KERNEL, wish)?;
     link.mtu = mtu;
     Ok(true)
+}
+
+/// The underlay's MTU would follow that of its port, the overlay's that of the underlay, the
+/// port's that of the overlay, and so on.
+fn refuse_underlay(bridge: &Link, container: &Link, mtu: u32) -> Result<(), Error> {
+    if container.mtu <= mtu {
+        return Ok(());
+    }
+    let (name, ifname) = (&bridge.name, &container.name);
+    let msg = format!(
+        "{ifname:?} is attached to {name:?}, by which the overlay's packets leave: their MTUs \
+         would lower each other"
+    );
+    Err(Error::new(Code::INVALID_CONFIG, msg).with_details("attach pods to a bridge of their own"))
 }

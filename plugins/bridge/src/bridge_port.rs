@@ -5,11 +5,11 @@
 use cni::{Attachment, Code, Error, OrCode};
 use net::{Kind, Mac, Netns, NewVeth, PortChange, Rtnl, VethEnd, sysctl};
 
-use crate::attachment::{alias, host_interface};
 use crate::conf::Conf;
 use crate::host_bridge::HostBridge;
 use crate::sandbox::Sandbox;
 use crate::vlan::Vlans;
+use attachment::name::{alias, host_interface};
 
 /// The MTU in bytes of a pair that was given none, ETH_DATA_LEN of `linux/if_ether.h`.
 const DEFAULT_MTU: u32 = 1500;

@@ -6,12 +6,12 @@ use cni::{AddResult, Call, Check, Code, Error, Ip, OrCode};
 use ipnetwork::IpNetwork;
 use net::{Kind, Link, Netns, Rtnl, sysctl};
 
-use crate::attachment::host_interface;
 use crate::conf::Conf;
 use crate::firewall::Rules;
 use crate::gateway;
 use crate::host_bridge;
 use crate::plan::Plan;
+use attachment::name::host_interface;
 
 /// Looks at everything and reports all that differs, code 105.
 pub(crate) fn check(call: &Check) -> Result<(), Error> {

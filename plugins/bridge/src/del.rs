@@ -5,9 +5,9 @@
 use cni::{Call, Code, Del, Error, OrCode};
 use net::{Kind, Link, Netns, Rtnl};
 
-use crate::attachment::{alias, host_interface, is_ours};
 use crate::conf::bridge_of;
 use crate::firewall;
+use attachment::name::{alias, host_interface, is_ours};
 
 /// Takes the attachment away. The address is released only when its interface is gone, so that
 /// nobody else is given it too early.

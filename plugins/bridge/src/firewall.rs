@@ -7,8 +7,8 @@ use net::Mac;
 use nft::masquerade::{self, Masquerade};
 use nft::{Nft, spoof};
 
-use crate::attachment::host_interface;
 use crate::conf::Conf;
+use attachment::name::host_interface;
 
 /// The rules of one attachment.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use cni::{Code, Error, OrCode};
 use ipnetwork::IpNetwork;
 use net::{Address, Kind, Link, LinkChange, Mac, NewVeth, Rtnl, VethEnd, sysctl};
 
-use crate::attachment::interface_name;
 use crate::bridge_port;
 use crate::conf::Conf;
 use crate::host_bridge::HostBridge;
+use attachment::name::interface_name;
 
 /// Where the forwarding switch of IPv4 and of IPv6 is.
 const FORWARDING: [(bool, &str); 2] = [

@@ -4,8 +4,8 @@
 use cni::{Call, Code, Error, Gc, OrCode};
 use net::Rtnl;
 
-use crate::attachment::{alias_of_network, host_interface};
 use crate::{conf, firewall};
+use attachment::name::{alias_of_network, host_interface};
 
 /// Collects; a failure keeps nothing else from being collected but the addresses of links that are
 /// still there, and all failures are reported.

@@ -6,8 +6,8 @@ use cni::{Code, Error, OrCode};
 use net::{Kind, Link, LinkChange, Mac, NewBridge, Rtnl, sysctl};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::attachment::BRIDGE_ALIAS;
 use crate::conf::Conf;
+use attachment::name::BRIDGE_ALIAS;
 
 /// How often the bridge is looked for and made, when others delete or make it in between.
 const ATTEMPTS: u32 = 8;

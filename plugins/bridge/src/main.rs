@@ -4,7 +4,6 @@
 
 mod add;
 mod attached;
-mod attachment;
 mod bridge_port;
 mod check;
 mod conf;

@@ -6,8 +6,8 @@
 use cni::Attachment;
 use sha2::{Digest, Sha512};
 
-/// The alias of a bridge that this plugin made: its MAC address is explicit and pinned.
-pub(crate) const BRIDGE_ALIAS: &str = "podwire";
+/// The alias of a bridge that plugin `bridge` made: its MAC address is explicit and pinned.
+pub const BRIDGE_ALIAS: &str = "podwire";
 
 /// Hexadecimal digits of the hash in an interface name: with `veth` 15 bytes, IFNAMSIZ - 1.
 const NAME_DIGITS: usize = 11;
@@ -17,12 +17,12 @@ const NAME_DIGITS: usize = 11;
 const ALIAS_MAX: usize = 254;
 
 /// The host interface's name of an attachment: `veth` and 44 bits of a hash.
-pub(crate) fn host_interface(network: &str, attachment: &Attachment) -> String {
+pub fn host_interface(network: &str, attachment: &Attachment) -> String {
     interface_name(&[network, &attachment.container_id, &attachment.ifname])
 }
 
 /// `veth` and 44 bits of a hash of `parts`, which may hold no NUL.
-pub(crate) fn interface_name(parts: &[&str]) -> String {
+pub fn interface_name(parts: &[&str]) -> String {
     let digest = Sha512::digest(parts.join("\0"));
     let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     let digits = digits
@@ -32,19 +32,19 @@ pub(crate) fn interface_name(parts: &[&str]) -> String {
 }
 
 /// The host interface's alias: `podwire NETWORK CONTAINER-ID IFNAME`, cut to what the kernel takes.
-pub(crate) fn alias(network: &str, attachment: &Attachment) -> String {
+pub fn alias(network: &str, attachment: &Attachment) -> String {
     let mut alias = alias_of_network(network) + &attachment.container_id + " " + &attachment.ifname;
     alias.truncate(alias.floor_char_boundary(ALIAS_MAX));
     alias
 }
 
 /// What the alias of every host interface of `network` begins with.
-pub(crate) fn alias_of_network(network: &str) -> String {
+pub fn alias_of_network(network: &str) -> String {
     format!("podwire {network} ")
 }
 
-/// Whether `alias` is one that this plugin gives to host interfaces, whatever the network.
-pub(crate) fn is_ours(alias: &str) -> bool {
+/// Whether `alias` is one that Podwire gives to host interfaces, whatever the network.
+pub fn is_ours(alias: &str) -> bool {
     alias.starts_with("podwire ")
 }
 

@@ -84,14 +84,37 @@ impl Rtnl {
     /// [`Error::is_exists`] when the link has the address already.
     pub fn add_address(&self, index: u32, address: IpNetwork, nodad: bool) -> Result<(), Error> {
         let mut message = message(index, address);
+        if nodad && address.is_ipv6() {
+            message.header.flags |= AddressHeaderFlags::Nodad;
+        }
+        self.give(message, address)
+    }
+
+    /// Gives a link an address without a route to its subnet. Equal to `ip address add ADDRESS brd
+    /// + dev DEV noprefixroute [nodad]`. See [`Rtnl::add_address`].
+    ///
+    /// # Errors
+    /// As for [`Rtnl::add_address`].
+    pub fn add_lone_address(
+        &self,
+        index: u32,
+        address: IpNetwork,
+        nodad: bool,
+    ) -> Result<(), Error> {
+        let mut message = message(index, address);
+        let mut flags = AddressFlags::Noprefixroute;
+        flags.set(AddressFlags::Nodad, nodad && address.is_ipv6());
+        message.attributes.push(AddressAttribute::Flags(flags));
+        self.give(message, address)
+    }
+
+    fn give(&self, mut message: AddressMessage, address: IpNetwork) -> Result<(), Error> {
         if let Some(broadcast) = broadcast(address) {
             message
                 .attributes
                 .push(AddressAttribute::Broadcast(broadcast));
         }
-        if nodad && address.is_ipv6() {
-            message.header.flags |= AddressHeaderFlags::Nodad;
-        }
+        let index = message.header.index;
         self.change(
             RouteNetlinkMessage::NewAddress(message),
             NLM_F_CREATE | NLM_F_EXCL,

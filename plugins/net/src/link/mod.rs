@@ -7,12 +7,12 @@ pub(crate) mod counters;
 pub(crate) mod create;
 pub(crate) mod ifb;
 pub(crate) mod inet;
+mod list;
 pub(crate) mod vlan;
 pub(crate) mod vxlan;
 
 use std::time::Duration;
 
-use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, LinkAttribute, LinkExtentMask,
@@ -112,24 +112,6 @@ impl Rtnl {
             .map_err(|cause| cause.during(format!("cannot look up the link with index {index}")))
     }
 
-    /// The ports of a bridge; the kernel leaves out everything else. Equal to
-    /// `ip link show master BRIDGE`.
-    ///
-    /// # Errors
-    /// When the kernel refuses, or the list changes as fast as it is read.
-    pub fn ports(&self, bridge_index: u32) -> Result<Vec<Link>, Error> {
-        let mut ports = self
-            .list(LinkAttribute::Controller(bridge_index))
-            .map_err(|cause| {
-                cause.during(format!(
-                    "cannot list the ports of {}",
-                    self.describe(bridge_index)
-                ))
-            })?;
-        ports.retain(|port| port.master == Some(bridge_index));
-        Ok(ports)
-    }
-
     /// Waits until a link runs (it is up and has a carrier), but not longer than
     /// `limit`. Returns whether it does.
     ///
@@ -153,15 +135,6 @@ impl Rtnl {
             .attributes
             .push(LinkAttribute::IfName(name.to_owned()));
         self.get_link(request)
-    }
-
-    /// The links that a filter lets through; older kernels don't know each one.
-    fn list(&self, filter: LinkAttribute) -> Result<Vec<Link>, Cause> {
-        let mut request = request();
-        request.attributes.push(filter);
-        self.dump(RouteNetlinkMessage::GetLink(request), |message| {
-            LinkMessage::parse(message).ok().map(Link::from)
-        })
     }
 
     fn get_link(&self, request: LinkMessage) -> Result<Option<Link>, Cause> {

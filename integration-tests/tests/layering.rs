@@ -11,7 +11,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
-    ("podwire-attachment", &["podwire-cni", "podwire-net"]),
+    ("podwire-attachment", &["podwire-cni", "podwire-net", "podwire-nft"]),
     (
         "bridge",
         &[

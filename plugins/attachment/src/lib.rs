@@ -3,6 +3,22 @@
 //! plugins share that make, change or look at the interfaces of a sandbox.
 
 mod ends;
+mod findings;
+pub mod keys;
+mod layer3;
+mod lease;
 pub mod name;
+mod pair;
+pub mod removal;
+mod sandbox;
+pub mod translation;
+mod uplink;
 
 pub use ends::Ends;
+pub use findings::{Findings, ips_of};
+pub use layer3::{Layer3, forwarding, refuse_own_gateway};
+pub use lease::Lease;
+pub use pair::{End, NewPair, Pair, ensure_absent};
+pub use sandbox::Sandbox;
+pub use translation::Translation;
+pub use uplink::mtu_of_default_route;

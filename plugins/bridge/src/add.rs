@@ -2,19 +2,18 @@
 //! ADD: all of the attachment or nothing of it. The bridge, its gateway and the network's rules
 //! belong to the network and stay.
 
-use cni::{Add, AddResult, Call, Code, Delegate, Dns, Error, OrCode, RunningAdd, Version};
+use attachment::{End, Lease, NewPair, Pair, Sandbox, ensure_absent};
+use cni::{Add, AddResult, Code, Dns, Error, OrCode, RunningAdd, Version};
 use net::{Netns, Rtnl, Undo};
-use std::cell::Cell;
 use std::time::Duration;
 
 use crate::attached::Attached;
-use crate::bridge_port::{self, End, Pair};
+use crate::bridge_port;
 use crate::conf::Conf;
 use crate::firewall::{self, Rules};
 use crate::gateway;
 use crate::host_bridge::{self, HostBridge};
 use crate::plan::Plan;
-use crate::sandbox::Sandbox;
 
 /// How long the kernel may take to see the port's carrier, which it does in the background.
 const PORT_LIMIT: Duration = Duration::from_secs(5);
@@ -33,30 +32,20 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     let rtnl = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
     let sandbox = Sandbox::open(&netns, &call.attachment.ifname)?;
     let attachment = (call.network.name.as_str(), &call.attachment);
-    bridge_port::ensure_absent(&rtnl, attachment, &sandbox)?;
-    let ipam = match &conf.ipam {
-        Some(plugin) => Some(call.delegate(plugin)?),
-        None => None,
-    };
-    let granted = Cell::new(false);
+    ensure_absent(&rtnl, attachment, &sandbox)?;
+    let lease = Lease::of(call, conf.ipam.as_deref())?;
     let mut undo = Undo::new();
-    // The first to be pushed is the last to run: an address is given back when no interface has it.
-    undo.push(|| {
-        if let Some(ipam) = ipam.as_ref().filter(|_| granted.get()) {
-            drop(ipam.del());
-        }
-    });
     let site = Site {
         call,
         conf: &conf,
         netns: &netns,
         rtnl: &rtnl,
         sandbox: &sandbox,
-        ipam: ipam.as_ref(),
-        granted: &granted,
+        lease: &lease,
     };
     let result = site.attach(&mut undo)?;
     undo.disarm();
+    lease.keep();
     Ok(result)
 }
 
@@ -67,9 +56,7 @@ struct Site<'a> {
     netns: &'a Netns,
     rtnl: &'a Rtnl,
     sandbox: &'a Sandbox<'a>,
-    ipam: Option<&'a Delegate>,
-    /// Whether the IPAM plugin has granted addresses.
-    granted: &'a Cell<bool>,
+    lease: &'a Lease,
 }
 
 impl<'a> Site<'a> {
@@ -78,7 +65,7 @@ impl<'a> Site<'a> {
             call, conf, rtnl, ..
         } = *self;
         // The addresses are sought while the kernel works.
-        let seeking = self.ipam.map(Delegate::start_add).transpose()?;
+        let seeking = self.lease.seek()?;
         let (bridge, pair) = self.create_pair()?;
         let index = pair.host.index;
         undo.push(move || drop(rtnl.delete_link(index)));
@@ -96,7 +83,7 @@ impl<'a> Site<'a> {
             bridge,
             pair,
             vlan_interface,
-            plan,
+            layer3: plan.layer3,
             dns,
         };
         Ok(attached.report(call))
@@ -113,10 +100,10 @@ impl<'a> Site<'a> {
             sandbox.set_up(container)?;
             return self.wait_until_frames_pass(&pair.host);
         }
-        sandbox.configure(container, conf, plan)?;
+        sandbox.configure(container, &plan.layer3, conf.dad)?;
         self.wait_until_frames_pass(&pair.host)?;
         if conf.dad {
-            sandbox.wait_for_detection(container, plan)?;
+            sandbox.wait_for_detection(container, &plan.layer3)?;
         }
         sandbox.announce(container, pair.container.mac)
     }
@@ -130,11 +117,18 @@ impl<'a> Site<'a> {
             rtnl,
             ..
         } = *self;
-        let attachment = (call.network.name.as_str(), &call.attachment);
         let mut attempts = 1..ATTEMPTS;
         loop {
             let bridge = host_bridge::ensure(rtnl, conf)?;
-            match bridge_port::create(rtnl, conf, &bridge, attachment, netns) {
+            let new = NewPair {
+                network: &call.network.name,
+                attachment: &call.attachment,
+                netns,
+                mac: conf.mac,
+                mtu: bridge.mtu,
+                bridge: Some((&conf.bridge, bridge.link.index)),
+            };
+            match Pair::create(rtnl, &new) {
                 Ok(pair) => return Ok((bridge, pair)),
                 Err(error) => {
                     let there = rtnl.link_at(bridge.link.index);
@@ -153,8 +147,7 @@ impl<'a> Site<'a> {
         let Some(seeking) = seeking else {
             return Ok((Plan::default(), own_dns.unwrap_or_default()));
         };
-        let found = seeking.finish()?;
-        self.granted.set(true);
+        let found = self.lease.wait(seeking)?;
         let plan = Plan::new(self.conf, &found)?;
         Ok((plan, own_dns.unwrap_or(found.dns)))
     }
@@ -163,7 +156,7 @@ impl<'a> Site<'a> {
         let rules = Rules {
             network: &self.call.network.name,
             port: &pair.host.name,
-            addresses: &plan.addresses(),
+            addresses: &plan.layer3.addresses(),
             mac: pair.container.mac,
         };
         rules.ensure(self.conf)

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What an ADD made, as the runtime is told.
 
+use attachment::{Layer3, Pair};
 use cni::{Add, AddResult, Dns, Interface, Version};
 use net::{Link, Mac};
-
-use crate::bridge_port::Pair;
-use crate::plan::Plan;
 
 /// The attachment and what it uses of the host.
 #[derive(Debug)]
@@ -17,7 +15,7 @@ pub(crate) struct Attached {
     /// The interface that holds the gateway's addresses in place of the bridge.
     pub(crate) vlan_interface: Option<Link>,
     /// Addresses and routes.
-    pub(crate) plan: Plan,
+    pub(crate) layer3: Layer3,
     /// DNS settings for the container.
     pub(crate) dns: Dns,
 }
@@ -30,7 +28,7 @@ impl Attached {
             bridge,
             pair,
             vlan_interface,
-            plan,
+            layer3,
             dns,
         } = self;
         let with_mtu = call.network.version >= Version::V1_1_0;
@@ -50,8 +48,8 @@ impl Attached {
         interfaces.extend(vlan_interface.as_ref().map(of_link));
         AddResult {
             interfaces,
-            ips: plan.ips,
-            routes: plan.routes,
+            ips: layer3.ips,
+            routes: layer3.routes,
             dns,
         }
     }

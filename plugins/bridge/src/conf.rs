@@ -2,6 +2,7 @@
 //! The plugin's configuration: as typed (`RawConf`), then as a value that can't be inconsistent
 //! (`Conf`). Everything that needs no kernel is decided here, before anything is changed.
 
+use attachment::keys;
 use cni::{Cidr, Code, Dns, Error, Network};
 use ipnetwork::IpNetwork;
 use net::Mac;
@@ -14,8 +15,6 @@ use crate::vlan::{RawTrunk, Vlans};
 const DEFAULT_BRIDGE: &str = "cni0";
 /// Longest name of an interface in bytes, IFNAMSIZ - 1 of `linux/if.h`.
 const NAME_MAX: usize = 15;
-/// The kernel's limits of the MTU of bridge and veth: ETH_MIN_MTU, ETH_MAX_MTU.
-const MTU_RANGE: std::ops::RangeInclusive<i64> = 68..=65_535;
 
 /// The keys that this plugin reads, as typed.
 #[derive(Debug, Default, Deserialize)]
@@ -106,13 +105,12 @@ impl Conf {
             is_gateway: raw.is_gateway || raw.is_default_gateway,
             is_default_gateway: raw.is_default_gateway,
             force_address: raw.force_address,
-            masquerade: raw.ip_masq.then(|| {
-                raw.non_masquerade_cidrs
-                    .iter()
-                    .map(|cidr| subnet(cidr.0))
-                    .collect()
-            }),
-            mtu: mtu(raw.mtu)?,
+            masquerade: keys::masquerade(
+                raw.ip_masq,
+                raw.ip_masq_backend.as_deref(),
+                &raw.non_masquerade_cidrs,
+            )?,
+            mtu: keys::mtu(raw.mtu)?,
             hairpin: raw.hairpin_mode,
             promisc: raw.promisc_mode,
             vlans: Vlans::new(raw.vlan, raw.vlan_trunk, raw.preserve_default_vlan)
@@ -149,11 +147,6 @@ impl Conf {
     }
 }
 
-/// The subnet that `network` lies in: its address without the host bits.
-pub(crate) fn subnet(network: IpNetwork) -> IpNetwork {
-    IpNetwork::new(network.network(), network.prefix()).unwrap_or(network)
-}
-
 /// The bridge's name alone, for verbs that must work with a configuration that is otherwise
 /// invalid.
 pub(crate) fn bridge_of(network: &Network) -> Result<String, Error> {
@@ -180,10 +173,7 @@ fn conflicts(raw: &RawConf, has_ipam: bool) -> Result<(), Error> {
             "cannot use IPAM when DisableContainerInterface flag is set",
         ));
     }
-    match raw.ip_masq_backend.as_deref() {
-        None | Some("" | "iptables" | "nftables") => Ok(()),
-        Some(other) => Err(invalid(format!("unknown ipmasq backend {other:?}"))),
-    }
+    Ok(())
 }
 
 fn bridge_name(name: String) -> Result<String, Error> {
@@ -205,18 +195,6 @@ fn bridge_name(name: String) -> Result<String, Error> {
         )));
     }
     Ok(name)
-}
-
-fn mtu(mtu: i64) -> Result<Option<u32>, Error> {
-    match u32::try_from(mtu) {
-        Ok(0) => Ok(None),
-        Ok(bytes) if MTU_RANGE.contains(&mtu) => Ok(Some(bytes)),
-        _ => Err(invalid(format!(
-            "invalid mtu {mtu} (must be 0 for automatic, or between {} and {})",
-            MTU_RANGE.start(),
-            MTU_RANGE.end()
-        ))),
-    }
 }
 
 fn container_mac(raw: &RawConf, args: &BTreeMap<String, String>) -> Result<Option<Mac>, Error> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The gateway: its addresses on the bridge (or on the bridge's VLAN interface), and forwarding.
 
+use attachment::{forwarding, name::interface_name};
 use cni::{Code, Error, OrCode};
 use ipnetwork::IpNetwork;
 use net::{Address, Kind, Link, LinkChange, Mac, NewVeth, Rtnl, VethEnd, sysctl};
@@ -8,13 +9,6 @@ use net::{Address, Kind, Link, LinkChange, Mac, NewVeth, Rtnl, VethEnd, sysctl};
 use crate::bridge_port;
 use crate::conf::Conf;
 use crate::host_bridge::HostBridge;
-use attachment::name::interface_name;
-
-/// Where the forwarding switch of IPv4 and of IPv6 is.
-const FORWARDING: [(bool, &str); 2] = [
-    (true, "net/ipv4/ip_forward"),
-    (false, "net/ipv6/conf/all/forwarding"),
-];
 
 /// Puts `gateways` on the bridge and turns forwarding on for their families. The VLAN interface
 /// is returned when the addresses are there instead.
@@ -39,18 +33,10 @@ pub(crate) fn ensure(
     for &gateway in gateways {
         ensure_address(rtnl, conf, holder, &present, gateway)?;
     }
-    for path in forwarding_of(gateways) {
+    for path in forwarding(gateways.iter().copied()) {
         sysctl::ensure(path, "1").or_code(Code::KERNEL, "failed to enable forwarding")?;
     }
     Ok(vlan)
-}
-
-/// The forwarding switches that `gateways` need to be on.
-pub(crate) fn forwarding_of(gateways: &[IpNetwork]) -> impl Iterator<Item = &'static str> {
-    FORWARDING
-        .into_iter()
-        .filter(|(ipv4, _)| gateways.iter().any(|gateway| gateway.is_ipv4() == *ipv4))
-        .map(|(_, path)| path)
 }
 
 fn ensure_address(

@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! GC: host interfaces, rules and addresses of this network that no valid attachment owns.
 
-use cni::{Call, Code, Error, Gc, OrCode};
+use attachment::removal::{self, collect_addresses, valid_ports};
+use cni::{Code, Error, Gc, OrCode};
 use net::Rtnl;
 
 use crate::{conf, firewall};
-use attachment::name::{alias_of_network, host_interface};
 
 /// Collects; a failure keeps nothing else from being collected but the addresses of links that are
 /// still there, and all failures are reported.
 pub(crate) fn gc(call: &Gc) -> Result<(), Error> {
-    let network = &call.network.name;
-    let valid: Vec<String> = call
-        .valid
-        .iter()
-        .map(|attachment| host_interface(network, attachment))
-        .collect();
+    let valid = valid_ports(call);
     let links = collect_links(call, &valid);
-    let rules = firewall::collect(network, &valid);
+    let rules = firewall::collect(&call.network.name, &valid);
     // An address is given back when its interface is gone, no earlier.
-    let ipam = match call.network.ipam_type().filter(|_| links.is_ok()) {
-        Some(plugin) => call.delegate(plugin).and_then(|delegate| delegate.gc()),
-        None => Ok(()),
+    let ipam = match &links {
+        Ok(()) => collect_addresses(call),
+        Err(_) => Ok(()),
     };
     Error::join(
         [links, rules, ipam]
@@ -38,19 +33,6 @@ fn collect_links(call: &Gc, valid: &[String]) -> Result<(), Error> {
     let Some(link) = rtnl.link(&bridge).or_code(Code::KERNEL, wish())? else {
         return Ok(());
     };
-    let ours = alias_of_network(&call.network.name);
     let ports = rtnl.ports(link.index).or_code(Code::KERNEL, wish())?;
-    let stale = ports.iter().filter(|port| {
-        port.alias
-            .as_deref()
-            .is_some_and(|alias| alias.starts_with(&ours))
-            && !valid.contains(&port.name)
-    });
-    let failed = stale.filter_map(|port| match rtnl.delete_link(port.index) {
-        Err(error) if error.is_not_found() => None,
-        deleted => deleted
-            .or_code(Code::KERNEL, format_args!("delete {:?}", port.name))
-            .err(),
-    });
-    Error::join(failed.collect())
+    removal::collect(&rtnl, &call.network.name, valid, &ports)
 }

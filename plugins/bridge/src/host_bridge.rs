@@ -2,22 +2,15 @@
 //! The bridge of the host: made when missing, otherwise brought to what the configuration says as
 //! far as that harms nobody who uses it already.
 
+use attachment::mtu_of_default_route;
+use attachment::name::BRIDGE_ALIAS;
 use cni::{Code, Error, OrCode};
 use net::{Kind, Link, LinkChange, Mac, NewBridge, Rtnl, sysctl};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::conf::Conf;
-use attachment::name::BRIDGE_ALIAS;
 
 /// How often the bridge is looked for and made, when others delete or make it in between.
 const ATTEMPTS: u32 = 8;
-
-/// Destinations that no route but a default one leads to: TEST-NET-2 (RFC 5737), and the
-/// documentation prefix (RFC 3849).
-const BEYOND: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1)),
-];
 
 /// The bridge as it is after [`ensure`], and the MTU of what is attached to it.
 #[derive(Debug)]
@@ -155,23 +148,4 @@ fn pinned_mac(link: &Link) -> Result<Mac, Error> {
         return Mac::random().or_code(Code::KERNEL, "choose a MAC address for the bridge");
     }
     Ok(link.mac)
-}
-
-/// The MTU of the device that the host's default route leads to; `None` without such a route.
-fn mtu_of_default_route(rtnl: &Rtnl) -> Result<Option<u32>, Error> {
-    for destination in BEYOND {
-        let route = rtnl
-            .lookup(destination)
-            .or_code(Code::KERNEL, "find the default route")?;
-        let Some(index) = route.and_then(|route| route.oif) else {
-            continue;
-        };
-        let link = rtnl
-            .link_at(index)
-            .or_code(Code::KERNEL, "look up the default route's device")?;
-        if let Some(link) = link.filter(|link| !link.loopback) {
-            return Ok(Some(link.mtu));
-        }
-    }
-    Ok(None)
 }

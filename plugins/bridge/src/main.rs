@@ -13,7 +13,6 @@ mod gateway;
 mod gc;
 mod host_bridge;
 mod plan;
-mod sandbox;
 mod status;
 mod vlan;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
-use cni::Network;
+use cni::{Code, Ip, Network};
 use std::collections::BTreeMap;
 
 fn conf(keys: &str) -> Conf {
@@ -38,7 +38,8 @@ fn plan(keys: &str, ips: Vec<Ip>, routes: Vec<cni::Route>) -> Plan {
 }
 
 fn via(plan: &Plan, index: usize) -> Option<String> {
-    plan.kernel_route(&plan.routes[index], 7)
+    plan.layer3
+        .kernel_route(&plan.layer3.routes[index])
         .gateway
         .map(|gateway| gateway.to_string())
 }
@@ -72,8 +73,11 @@ fn the_gateway_that_nobody_named_is_the_first_address() {
     );
     let gateways: Vec<_> = plan.gateways.iter().map(ToString::to_string).collect();
     assert_eq!(gateways, ["10.1.2.1/24", "fd00::1/64"]);
-    assert_eq!(plan.ips[0].gateway, Some("10.1.2.1".parse().unwrap()));
-    assert_eq!(plan.ips[1].interface, Some(CONTAINER));
+    assert_eq!(
+        plan.layer3.ips[0].gateway,
+        Some("10.1.2.1".parse().unwrap())
+    );
+    assert_eq!(plan.layer3.ips[1].interface, Some(CONTAINER));
 }
 
 #[test]
@@ -83,8 +87,11 @@ fn without_is_gateway_the_bridge_gets_no_address() {
         vec![ip("10.1.2.3/24", Some("10.1.2.254"))],
         Vec::new(),
     );
-    assert!(plan.gateways.is_empty() && plan.routes.is_empty());
-    assert_eq!(plan.ips[0].gateway, Some("10.1.2.254".parse().unwrap()));
+    assert!(plan.gateways.is_empty() && plan.layer3.routes.is_empty());
+    assert_eq!(
+        plan.layer3.ips[0].gateway,
+        Some("10.1.2.254".parse().unwrap())
+    );
 }
 
 #[test]
@@ -108,6 +115,7 @@ fn a_default_gateway_gives_each_family_one_default_route() {
     };
     let made = plan(keys, ips(), Vec::new());
     let routes: Vec<_> = made
+        .layer3
         .routes
         .iter()
         .map(|route| (route.dst.to_string(), route.gw))
@@ -124,7 +132,8 @@ fn a_default_gateway_gives_each_family_one_default_route() {
     for gw in [None, Some("10.1.2.9")] {
         let made = plan(keys, ips(), vec![route("0.0.0.0/0", gw, None)]);
         assert_eq!(
-            made.routes
+            made.layer3
+                .routes
                 .iter()
                 .filter(|route| route.dst.is_ipv4())
                 .count(),

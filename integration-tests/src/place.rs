@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::fs::File;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -52,6 +53,20 @@ impl Place {
                 mounts: Arc::clone(&self.mounts),
             }
         })
+    }
+
+    /// The network namespace at `path`, for example a container's, with this place's view of the
+    /// file system. It lives as long as this value at least.
+    ///
+    /// # Panics
+    /// When there is no such namespace.
+    pub fn beside(&self, path: &Path) -> Self {
+        let net = self.run(|| File::open(path));
+        let net = net.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self {
+            net: Arc::new(net),
+            mounts: Arc::clone(&self.mounts),
+        }
     }
 
     /// Runs `f` here and waits for it. A panic in `f` goes on in the caller.

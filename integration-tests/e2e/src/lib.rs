@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The laboratory with a real control plane: kube-apiserver and etcd on a host of the nodes'
 //! underlay, the real flanneld and `podwired` on the nodes, and somebody between an agent and the
-//! API server who disturbs what they say.
+//! API server who disturbs what they say; and podman on a node of its own.
 //!
 //! As the laboratory itself it panics when something of its own can't be built.
 
@@ -10,11 +10,13 @@ mod authority;
 mod cluster;
 mod control_plane;
 mod flanneld;
+mod image;
 mod joined;
 mod kubeconfig;
 mod kubernetes;
 mod meddler;
 mod objects;
+mod podman;
 
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ pub use authority::{Authority, Certified};
 pub use cluster::{ACCOUNT, Cluster, NAMESPACE};
 pub use control_plane::ControlPlane;
 pub use flanneld::{Flanneld, Rules, delegated, flannel_pod, subnet_env};
+pub use image::{IMAGE, SERVER, image};
 pub use joined::{
     assert_joined, overlay_routes, peer_routes, wait_for_peers, wait_for_routes,
     wait_long_for_routes,
@@ -30,6 +33,7 @@ pub use kubeconfig::{Kubeconfig, User};
 pub use kubernetes::Kubernetes;
 pub use meddler::{Asked, Meddler, Mischief};
 pub use objects::{fake_node, node, prefixed};
+pub use podman::Podman;
 
 /// How long a test waits for what must come. It comes at once; the rest is for a loaded machine, on
 /// which a control plane and flanneld start slowly.

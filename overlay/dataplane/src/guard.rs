@@ -30,9 +30,9 @@ impl Guard<'_> {
     /// When the kernel refuses one of the two; the other is made all the same.
     pub fn ensure(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<(), Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
-        let links = self.links_with_pods(cluster, bridges);
-        let links = names(&links);
-        let wish = self.wish(cluster, &peers, &links);
+        let (devices, bridges) = (self.devices(cluster), names(bridges));
+        let devices = names(&devices);
+        let wish = self.wish(cluster, &peers, [&bridges, &devices]);
         let guarded = overlay::ensure(self.nft, &wish);
         let shared = masquerade::share(self.nft, OWNER, cluster.network());
         guarded.and(shared)
@@ -82,9 +82,10 @@ impl Guard<'_> {
     /// When the kernel refuses to tell.
     pub fn missing(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<Vec<String>, Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
-        let links = self.links_with_pods(cluster, bridges);
-        let links = names(&links);
-        let mut lacks = overlay::missing(self.nft, &self.wish(cluster, &peers, &links))?;
+        let (devices, bridges) = (self.devices(cluster), names(bridges));
+        let devices = names(&devices);
+        let wish = self.wish(cluster, &peers, [&bridges, &devices]);
+        let mut lacks = overlay::missing(self.nft, &wish)?;
         lacks.extend(masquerade::missing_shared(
             self.nft,
             OWNER,
@@ -100,9 +101,9 @@ impl Guard<'_> {
     /// When the kernel refuses to tell.
     pub fn holds(&mut self, cluster: &Cluster, bridges: &[String]) -> Result<bool, Error> {
         let peers: Vec<_> = underlays(all_peers(cluster)).into_iter().collect();
-        let links = self.links_with_pods(cluster, bridges);
-        let links = names(&links);
-        let wish = self.wish(cluster, &peers, &links);
+        let (devices, bridges) = (self.devices(cluster), names(bridges));
+        let devices = names(&devices);
+        let wish = self.wish(cluster, &peers, [&bridges, &devices]);
         overlay::holds(self.nft, &wish, OWNER, cluster.network())
     }
 
@@ -124,29 +125,30 @@ impl Guard<'_> {
         unshared.and(removed)
     }
 
-    /// The links that pods' packets come by: the bridges, and the overlay's devices, behind which
-    /// are the pods of others. Whose devices these are, the rules need not know.
-    fn links_with_pods(&self, cluster: &Cluster, bridges: &[String]) -> Vec<String> {
+    /// The overlay's devices, behind which are the pods of others. Whose devices these are, the rules
+    /// need not know.
+    fn devices(&self, cluster: &Cluster) -> Vec<String> {
         let vni = self.settings.vni;
         let families = cluster.overlays().iter().map(topology::Overlay::family);
         let devices = families.flat_map(|family| {
             let own = Some(vni.device_name(family));
             own.into_iter().chain(vni.flannel_device_name(family))
         });
-        bridges.iter().cloned().chain(devices).collect()
+        devices.collect()
     }
 
     fn wish<'b>(
         &self,
         cluster: &'b Cluster,
         peers: &'b [IpAddr],
-        links: &'b [&'b str],
+        [bridges, devices]: [&'b [&'b str]; 2],
     ) -> overlay::Overlay<'b> {
         overlay::Overlay {
             port: self.settings.port.get(),
             peers,
             pods: cluster.network(),
-            links,
+            bridges,
+            devices,
             filter: self.settings.source_filter,
         }
     }

@@ -34,6 +34,14 @@
 //!     type filter hook postrouting priority srcnat + 10
 //!     udp dport 8472 ct status snat ip daddr @vteps4 counter drop
 //! }
+//! chain leaving {
+//!     type nat hook postrouting priority srcnat
+//!     oifname "podwire.1" goto node
+//! }
+//! chain node {
+//!     ip saddr 10.200.0.0/16 accept
+//!     fib saddr type local masquerade fully-random
+//! }
 //! ```
 //!
 //! The filter stands where packets enter this host's sockets, not before: a host port that leads
@@ -41,6 +49,12 @@
 //! networks: masqueraded it would have the address of a known peer. So would what other programs
 //! masquerade; they may use the port, but towards peers. And no masqueraded flow comes
 //! from the port: see chain `reserve` of the masquerade's table.
+//!
+//! What this host itself sends to pods of other nodes has the address of the overlay's device, to which
+//! they answer by the overlay. A program that is bound to another address has that one, and so has one
+//! that asked for a Service, whose pod is chosen when the source has been: the answer would take the
+//! underlay, where it is dropped as no answer to anything. So the last two chains give these packets
+//! the device's address. They belong to no filter and stand without it, too.
 //!
 //! The table is one of its own, as thousands of peers would stand in every listing of the other,
 //! and as it goes as a whole.
@@ -66,9 +80,11 @@ pub struct Overlay<'a> {
     pub peers: &'a [IpAddr],
     /// The networks that all pods' addresses are in; host bits are ignored.
     pub pods: &'a [IpNetwork],
-    /// The interfaces that pods' packets come in by, whatever source they claim: the bridges, and
-    /// the overlay's own devices, by which come those of other nodes' pods.
-    pub links: &'a [&'a str],
+    /// The bridges that this node's pods are attached to. Whatever source they claim, packets that come
+    /// in by one are pods'.
+    pub bridges: &'a [&'a str],
+    /// The overlay's own devices, behind which are the pods of other nodes.
+    pub devices: &'a [&'a str],
     /// Whether to drop anything. Without it nothing but `notrack` and the reserved port remains.
     pub filter: bool,
 }

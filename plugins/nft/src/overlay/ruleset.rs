@@ -19,19 +19,25 @@ const SOURCES: &str = "sources";
 const FORWARD: &str = "forward";
 const PODS: &str = "pods";
 const POSTROUTING: &str = "postrouting";
+const LEAVING: &str = "leaving";
+const NODE: &str = "node";
 /// All chains, and where the kernel calls them.
-pub(super) const CHAINS: [(&str, Option<Hook>); 7] = [
+pub(super) const CHAINS: [(&str, Option<Hook>); 9] = [
     (SOURCES, None),
     (PODS, None),
+    (NODE, None),
     (PREROUTING, Some(Hook::RAW_PREROUTING)),
     (OUTPUT, Some(Hook::RAW_OUTPUT)),
     (INPUT, Some(Hook::INPUT)),
     (FORWARD, Some(Hook::FORWARD)),
     (POSTROUTING, Some(Hook::TRANSLATED)),
+    (LEAVING, Some(Hook::SOURCE_NAT)),
 ];
 /// `IFNAMSIZ`
 const NAME: usize = 16;
 const UDP: u8 = 17;
+/// `RTN_LOCAL` of linux/rtnetlink.h.
+const LOCAL: u32 = 2;
 /// `IPS_SRC_NAT` of linux/netfilter/nf_conntrack_common.h.
 const SOURCE_TRANSLATED: u32 = 1 << 4;
 
@@ -57,6 +63,8 @@ pub(super) fn rules(chain: &str, overlay: &Overlay<'_>) -> Vec<Rule> {
     match chain {
         PREROUTING => untracked(overlay.port, End::Source),
         OUTPUT => untracked(overlay.port, End::Destination),
+        LEAVING => leaving(overlay, &to(NODE)),
+        NODE => node(overlay),
         _ if !overlay.filter => Vec::new(),
         INPUT => vec![to_port(overlay.port).verdict(&to(SOURCES))],
         FORWARD => vec![to_port(overlay.port).verdict(&to(PODS))],
@@ -130,17 +138,38 @@ fn translated(port: u16) -> Vec<Rule> {
     Protocol::ALL.map(rule).into()
 }
 
+/// Packets to other nodes' pods.
+fn leaving(overlay: &Overlay<'_>, verdict: &Verdict) -> Vec<Rule> {
+    let rule = |device: &&str| by(Meta::OutputName, device).verdict(verdict);
+    overlay.devices.iter().map(rule).collect()
+}
+
+/// Those of this host's own are given the device's address unless their answers find back anyway.
+fn node(overlay: &Overlay<'_>) -> Vec<Rule> {
+    let pods = overlay.pods.iter();
+    let within = pods.map(|pods| Rule::new().within(End::Source, *pods));
+    let mut rules: Vec<Rule> = within.map(|rule| rule.verdict(&Verdict::Accept)).collect();
+    let own = Rule::new()
+        .with(Expr::SourceType(Register::FIRST))
+        .with(Expr::Equal(Register::FIRST, &LOCAL.to_ne_bytes()));
+    rules.push(own.with(Expr::Masquerade));
+    rules
+}
+
 /// Whatever comes from pods is dropped.
 fn from_pods(overlay: &Overlay<'_>) -> Vec<Rule> {
-    let rule = |link: &&str| {
-        let mut name = link.as_bytes().to_vec();
-        name.resize(NAME, 0);
-        Rule::new()
-            .with(Expr::Meta(Meta::InputName, Register::FIRST))
-            .with(Expr::Equal(Register::FIRST, &name))
-            .drop()
-    };
-    overlay.links.iter().map(rule).collect()
+    let rule = |link: &&str| by(Meta::InputName, link).drop();
+    let links = overlay.bridges.iter().chain(overlay.devices);
+    links.map(rule).collect()
+}
+
+/// `iifname LINK`, or `oifname`.
+fn by(end: Meta, link: &str) -> Rule {
+    let mut name = link.as_bytes().to_vec();
+    name.resize(NAME, 0);
+    Rule::new()
+        .with(Expr::Meta(end, Register::FIRST))
+        .with(Expr::Equal(Register::FIRST, &name))
 }
 
 /// `udp dport PORT`

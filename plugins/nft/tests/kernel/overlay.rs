@@ -26,7 +26,8 @@ fn wish<'a>(peers: &'a [IpAddr], pods: &'a [IpNetwork]) -> Overlay<'a> {
         port: 8472,
         peers,
         pods,
-        links: &["cni0"],
+        bridges: &["cni0"],
+        devices: &["podwire.1"],
         filter: true,
     }
 }
@@ -115,7 +116,11 @@ fn a_changed_configuration_replaces_the_former_one() {
         },
         Overlay { port: 500, ..usual },
         Overlay {
-            links: &["br0", "br1"],
+            bridges: &["br0", "br1"],
+            ..usual
+        },
+        Overlay {
+            devices: &["podwire.2", "podwire-v6.2"],
             ..usual
         },
         Overlay {
@@ -144,11 +149,13 @@ fn whatever_others_removed_is_told_and_made_again() {
     let (peers, pods) = (addresses(["192.0.2.2"]), networks(["10.200.0.0/16"]));
     let wish = wish(&peers, &pods);
     type Damage = fn(&mut Batch);
-    let damages: [Damage; 7] = [
+    let damages: [Damage; 9] = [
         |batch| batch.delete_table(TABLE),
         |batch| batch.delete_table(INET),
         |batch| batch.flush_chain(TABLE, "sources"),
         |batch| batch.delete_chain(TABLE, "output"),
+        |batch| batch.flush_chain(TABLE, "node"),
+        |batch| batch.delete_chain(TABLE, "leaving"),
         |batch| batch.insert_rule(TABLE, "input", &Rule::new().verdict(&Verdict::Accept)),
         |batch| batch.delete_element(TABLE, "vteps4", &[192, 0, 2, 2]),
         |batch| {

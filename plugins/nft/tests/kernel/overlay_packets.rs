@@ -29,7 +29,8 @@ fn overlaid(site: &Site, port: u16, filter: bool) {
         port,
         peers: &peers,
         pods: &pods,
-        links: &["vethpod"],
+        bridges: &["vethpod"],
+        devices: &[],
         filter,
     };
     overlay::ensure(&mut site.node.nft(), &wish).unwrap();
@@ -126,12 +127,13 @@ fn whoever_has_the_nodes_address_by_translation_only_does_not_get_to_a_peers_por
     let [peer, peer6, other] = [PEER, PEER6, STRANGER].map(|to| listen(&site.outside, to));
     let pods = networks(["10.99.0.0/16", "fd00:99::/48"]);
     let guard = |filter| {
-        let (peers, links) = ([PEER, PEER6].map(|text| text.parse().unwrap()), &[]);
+        let peers = [PEER, PEER6].map(|text| text.parse().unwrap());
         let wish = Overlay {
             port: PORT,
             peers: &peers,
             pods: &pods,
-            links,
+            bridges: &[],
+            devices: &[],
             filter,
         };
         overlay::ensure(&mut site.node.nft(), &wish).unwrap();

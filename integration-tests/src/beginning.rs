@@ -46,6 +46,16 @@ impl Network {
         Self::new(plugin)
     }
 
+    /// A network of the plugin `ptp` alone, otherwise as [`Network::of_bridge`].
+    ///
+    /// # Panics
+    /// When `keys` is not an object.
+    pub fn of_ptp(name: &str, subnets: &[&str], keys: Value) -> Self {
+        let mut all = json!({"type": "ptp"});
+        put_over(&mut all, &keys);
+        Self::of_bridge(name, subnets, all).with_at(0, &json!({"isGateway": null}))
+    }
+
     /// As [`Network::of_bridge`], without addresses, gateway or routes: layer 2 only.
     ///
     /// # Panics
@@ -87,8 +97,11 @@ impl Runner {
     pub fn port(&self, network: &Network, pod: &Pod) -> String {
         let result = self.result(network, pod.name(), "eth0");
         let result = result.expect("the pod was attached by this runtime");
-        let name = result["interfaces"][1]["name"].as_str();
-        name.expect("the host interface is the second").to_owned()
+        let interfaces = result["interfaces"].as_array().into_iter().flatten();
+        let mut of_host = interfaces.filter(|interface| interface["sandbox"].is_null());
+        // The bridge comes first, where there is one.
+        let port = of_host.find_map(|it| it["name"].as_str().filter(|it| it.starts_with("veth")));
+        port.expect("an attachment has a host interface").to_owned()
     }
 }
 

@@ -18,6 +18,8 @@ use crate::processes::in_namespaces;
 use crate::runner::Runner;
 use crate::state::State;
 
+/// The subnets of network `pods`.
+pub const SUBNETS: [&str; 2] = ["10.1.5.0/24", "fd00:1:5::/64"];
 /// Where [`Bench::script`] puts plugins of a test's own.
 const SCRIPTS: &str = "/run/lab/bin";
 
@@ -47,10 +49,17 @@ impl Bench {
     /// # Panics
     /// When the first attachments fail.
     pub fn new() -> Self {
+        Self::of(network("pods", "cni0", &SUBNETS))
+    }
+
+    /// The same with another network `pods`, of these subnets too.
+    ///
+    /// # Panics
+    /// See [`Bench::new`].
+    pub fn of(network: Network) -> Self {
         let node = Node::new();
         let outside = Outside::new(&node, 1500);
         let runner = Runner::new(&node);
-        let network = network("pods", "cni0", &["10.1.5.0/24", "fd00:1:5::/64"]);
         let other = network_of_others();
         let attach = |name, network| {
             let pod = node.pod(name);

@@ -9,7 +9,14 @@ use std::sync::OnceLock;
 
 use integration_tests::{Execution, binaries};
 
-const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 6] = [
+    "bridge",
+    "flannel",
+    "host-local",
+    "loopback",
+    "ptp",
+    "vxlan",
+];
 /// Where each kind of executables is installed, below DESTDIR.
 const PLUGIN_DIRECTORY: &str = "opt/cni/bin";
 const AGENT: &str = "usr/local/bin/podwired";

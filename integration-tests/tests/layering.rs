@@ -7,11 +7,14 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
-    ("podwire-attachment", &["podwire-cni", "podwire-net", "podwire-nft"]),
+    (
+        "podwire-attachment",
+        &["podwire-cni", "podwire-net", "podwire-nft"],
+    ),
     (
         "bridge",
         &[
@@ -22,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
         ],
     ),
     ("loopback", &["podwire-cni", "podwire-net"]),
+    ("ptp", &["podwire-attachment", "podwire-cni", "podwire-net"]),
     ("host-local", &["podwire-cni"]),
     ("flannel", &["podwire-cni"]),
     ("podwire-topology", &[]),

@@ -2,6 +2,7 @@
 //! Every file below `conf-examples/`, as it stands, driven by the CNI project's own runtime.
 
 mod kubernetes;
+mod layer2;
 mod overlay;
 mod unit;
 
@@ -9,7 +10,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use integration_tests::uml::{filters_vlans, with_vlan_filtering};
+use integration_tests::uml::with_vlan_filtering;
 use integration_tests::{
     BRIEFLY, Network, Node, Outcome, PATIENCE, Place, Pod, State, bench, binaries, ping,
 };
@@ -34,11 +35,12 @@ examples! {
     a_kubelets_network: "kubelet.conflist", routed;
     dual_stack: "dual-stack.conflist", routed;
     several_ranges: "several-ranges.conflist", routed;
-    layer_2: "layer2.conflist", layer2;
+    layer_2: "layer2.conflist", layer2::plain;
     guarded_pods: "guarded.conflist", guarded;
     a_static_mac_and_ip: "static-mac-and-ip.conflist", static_mac_and_ip;
+    pods_without_a_bridge: "ptp.conflist", routed;
     vlan_access: "vlan-access.conflist", |file| with_vlan_filtering("vlan_access", || routed(file));
-    vlan_trunk: "vlan-trunk.conflist", |file| with_vlan_filtering("vlan_trunk", || trunk(file));
+    vlan_trunk: "vlan-trunk.conflist", |file| with_vlan_filtering("vlan_trunk", || layer2::trunk(file));
 }
 
 fn directory() -> PathBuf {
@@ -196,46 +198,6 @@ fn give(place: &Place, interface: &str, address: &str) {
     );
 }
 
-/// Pods that reach each other by addresses that the plugin does not know.
-fn layer2(file: &str) {
-    let example = Example::new(file);
-    let ((a, first), (b, _)) = (example.attach("a", &[]), example.attach("b", &[]));
-    assert_eq!(first["ips"], Value::Null);
-    give(&a, "eth0", "192.0.2.1/24");
-    give(&b, "eth0", "192.0.2.2/24");
-    assert!(ping(&a, ip("192.0.2.2"), PATIENCE));
-    example.end(&[&a, &b], &[]);
-}
-
-/// The same, untagged, in a VLAN of the trunk, and not in another one.
-fn trunk(file: &str) {
-    let example = Example::new(file);
-    let ((a, _), (b, _)) = (example.attach("a", &[]), example.attach("b", &[]));
-    for (pod, host) in [(&a, 1), (&b, 2)] {
-        give(pod, "eth0", &format!("192.0.2.{host}/28"));
-        for (vlan, subnet) in [(42, 16), (1010, 32), (43, 48)] {
-            let name = format!("eth0.{vlan}");
-            pod.ip(&format!(
-                "link add link eth0 name {name} up type vlan id {vlan}"
-            ));
-            give(pod, &name, &format!("192.0.2.{}/28", subnet + host));
-        }
-    }
-    for address in ["192.0.2.2", "192.0.2.18", "192.0.2.34"] {
-        assert!(ping(&a, ip(address), PATIENCE), "{address}");
-    }
-    assert!(
-        !ping(&a, ip("192.0.2.50"), BRIEFLY),
-        "VLAN 43 is not of the trunk"
-    );
-    for pod in [&a, &b] {
-        for vlan in [42, 1010, 43] {
-            pod.ip(&format!("link delete eth0.{vlan}"));
-        }
-    }
-    example.end(&[&a, &b], &[]);
-}
-
 fn static_mac_and_ip(file: &str) {
     let example = Example::new(file);
     let arguments = r#"{"mac": "02:00:00:00:00:66", "ips": ["10.206.0.66/24"]}"#;
@@ -249,31 +211,6 @@ fn static_mac_and_ip(file: &str) {
         assert!(ping(&a, address, PATIENCE), "{address}");
     }
     example.end(&[&a, &b], &env);
-}
-
-#[test]
-fn without_vlan_filtering_the_vlan_examples_fail_and_say_why() {
-    if filters_vlans() {
-        return;
-    }
-    for file in ["vlan-access.conflist", "vlan-trunk.conflist"] {
-        let example = Example::new(file);
-        let pod = example.node.pod("a");
-        let refused = || {
-            let outcome = example.cnitool("add", &pod, &[]);
-            assert!(!outcome.success(), "{outcome}");
-            assert!(outcome.stderr.contains("VLAN filtering"), "{outcome}");
-            assert_eq!(pod.interfaces(), [""; 0]);
-            example.assert_nothing_left();
-            example.cnitool("del", &pod, &[]).assert_silent();
-        };
-        refused();
-        let bridge = example.bridge();
-        assert_eq!(example.node.interfaces(), [""; 0]);
-        // The same of a bridge that is there already.
-        example.node.ip(&format!("link add {bridge} type bridge"));
-        refused();
-    }
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {

@@ -4,6 +4,7 @@
 mod bridge;
 mod flannel;
 mod host_local;
+mod ptp;
 mod vxlan;
 
 use std::fs;
@@ -14,10 +15,11 @@ use serde_json::{Value, json};
 use Kind::{Boolean, Integer, List, Number, Object, Text, TextOrList};
 
 /// The plugins that have keys, and those keys; a documented one that is missing fails.
-const PLUGINS: [(&str, &[(&str, Kind)]); 4] = [
+const PLUGINS: [(&str, &[(&str, Kind)]); 5] = [
     ("bridge", bridge::KEYS),
     ("flannel", flannel::KEYS),
     ("host-local", host_local::KEYS),
+    ("ptp", ptp::KEYS),
     ("vxlan", vxlan::KEYS),
 ];
 

@@ -9,12 +9,13 @@ use std::sync::OnceLock;
 
 use integration_tests::{Execution, binaries};
 
-const PLUGINS: [&str; 6] = [
+const PLUGINS: [&str; 7] = [
     "bridge",
     "flannel",
     "host-local",
     "loopback",
     "ptp",
+    "static",
     "vxlan",
 ];
 /// Where each kind of executables is installed, below DESTDIR.

@@ -7,7 +7,14 @@ use integration_tests::{
 };
 use serde_json::json;
 
-const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 6] = [
+    "bridge",
+    "flannel",
+    "host-local",
+    "loopback",
+    "static",
+    "vxlan",
+];
 
 const CONTAINER: &str = "CNI_CONTAINERID";
 const NETNS: &str = "CNI_NETNS";

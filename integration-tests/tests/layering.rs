@@ -7,7 +7,7 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
@@ -27,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("loopback", &["podwire-cni", "podwire-net"]),
     ("ptp", &["podwire-attachment", "podwire-cni", "podwire-net"]),
     ("host-local", &["podwire-cni"]),
+    ("static", &["podwire-cni"]),
     ("flannel", &["podwire-cni"]),
     ("podwire-topology", &[]),
     (

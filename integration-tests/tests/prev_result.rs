@@ -5,7 +5,14 @@
 use integration_tests::{Bench, Network, Runner, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 6] = [
+    "bridge",
+    "flannel",
+    "host-local",
+    "loopback",
+    "static",
+    "vxlan",
+];
 
 /// What is no result under a configuration of 1.1.0; code and words of the error.
 fn malformed() -> Vec<(Value, u64, &'static str)> {

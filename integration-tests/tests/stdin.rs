@@ -5,7 +5,14 @@
 use integration_tests::{Bench, Execution, binaries, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 6] = [
+    "bridge",
+    "flannel",
+    "host-local",
+    "loopback",
+    "static",
+    "vxlan",
+];
 const VERBS: [&str; 5] = ["ADD", "CHECK", "DEL", "GC", "STATUS"];
 
 /// A call of one plugin of network `pods` for `eth0` of pod `a`.

@@ -7,7 +7,14 @@ use std::process::{Command, Stdio};
 use integration_tests::{Execution, Outcome, binaries};
 use serde_json::json;
 
-const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
+const PLUGINS: [&str; 6] = [
+    "bridge",
+    "flannel",
+    "host-local",
+    "loopback",
+    "static",
+    "vxlan",
+];
 
 /// Standard input as runtimes leave it: closed, empty, open without an end, and one without an end
 /// that always has more.
@@ -53,7 +60,7 @@ fn version_is_answered_whatever_standard_input_is() {
 #[test]
 fn version_is_answered_as_the_reference_plugins_do() {
     // There is neither flannel nor vxlan among them.
-    for plugin in ["bridge", "host-local", "loopback"] {
+    for plugin in ["bridge", "host-local", "loopback", "static"] {
         let [ours, theirs] = [binaries::plugins(), &binaries::go_plugins()]
             .map(|directory| run(&directory.join(plugin), "</dev/null", Some("VERSION")).stdout);
         assert_eq!(ours, theirs, "{plugin}");

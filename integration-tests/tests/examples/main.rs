@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every file below `conf-examples/`, as it stands, driven by the CNI project's own runtime.
 
+mod by_runtime;
 mod kubernetes;
 mod layer2;
 mod overlay;
@@ -39,6 +40,7 @@ examples! {
     guarded_pods: "guarded.conflist", guarded;
     a_static_mac_and_ip: "static-mac-and-ip.conflist", static_mac_and_ip;
     pods_without_a_bridge: "ptp.conflist", routed;
+    addresses_that_the_runtime_chooses: "addresses-by-the-runtime.conflist", by_runtime::addresses;
     vlan_access: "vlan-access.conflist", |file| with_vlan_filtering("vlan_access", || routed(file));
     vlan_trunk: "vlan-trunk.conflist", |file| with_vlan_filtering("vlan_trunk", || layer2::trunk(file));
 }

@@ -5,6 +5,7 @@ mod bridge;
 mod flannel;
 mod host_local;
 mod ptp;
+mod static_ipam;
 mod vxlan;
 
 use std::fs;
@@ -15,11 +16,12 @@ use serde_json::{Value, json};
 use Kind::{Boolean, Integer, List, Number, Object, Text, TextOrList};
 
 /// The plugins that have keys, and those keys; a documented one that is missing fails.
-const PLUGINS: [(&str, &[(&str, Kind)]); 5] = [
+const PLUGINS: [(&str, &[(&str, Kind)]); 6] = [
     ("bridge", bridge::KEYS),
     ("flannel", flannel::KEYS),
     ("host-local", host_local::KEYS),
     ("ptp", ptp::KEYS),
+    ("static", static_ipam::KEYS),
     ("vxlan", vxlan::KEYS),
 ];
 

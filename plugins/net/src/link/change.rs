@@ -4,7 +4,7 @@
 //! ignores them.
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{InfoKind, LinkMessage};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec};
 
 use super::inet;
@@ -26,6 +26,10 @@ pub struct LinkChange<'a> {
     pub master: Option<u32>,
     /// Whether it takes frames for anybody. Equal to `ip link set DEV promisc on`.
     pub promisc: Option<bool>,
+    /// Whether it takes all multicast frames. Equal to `ip link set DEV allmulticast on`.
+    pub allmulti: Option<bool>,
+    /// How many packets may wait to be sent. Equal to `ip link set DEV txqueuelen N`.
+    pub tx_queue_len: Option<u32>,
     /// Of a bridge: whether its ports belong to VLANs. Equal to `ip link set DEV
     /// type bridge vlan_filtering 1`.
     pub vlan_filtering: Option<bool>,
@@ -125,6 +129,12 @@ fn link(index: u32, change: &LinkChange<'_>) -> LinkMessage {
         link = link.alias(alias);
     }
     let mut message = link.build();
+    if let Some(on) = change.allmulti {
+        message.header.flags.set(LinkFlags::Allmulti, on);
+        message.header.change_mask |= LinkFlags::Allmulti;
+    }
+    let queue = change.tx_queue_len.map(LinkAttribute::TxQueueLen);
+    message.attributes.extend(queue);
     message.attributes.extend(inet::attribute(change));
     message
 }

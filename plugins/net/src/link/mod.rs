@@ -8,16 +8,14 @@ pub(crate) mod create;
 pub(crate) mod ifb;
 pub(crate) mod inet;
 mod list;
+mod read;
 pub(crate) mod vlan;
 pub(crate) mod vxlan;
 
 use std::time::Duration;
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{
-    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, LinkAttribute, LinkExtentMask,
-    LinkFlags, LinkInfo, LinkMessage,
-};
+use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use nix::errno::Errno;
 use rtnetlink::MulticastGroup;
 
@@ -45,6 +43,10 @@ pub struct Link {
     /// `IFF_PROMISC`: somebody asked for it. A bridge's ports are promiscuous
     /// without showing it.
     pub promisc: bool,
+    /// `IFF_ALLMULTI`: somebody asked for all multicast frames.
+    pub allmulti: bool,
+    /// How many packets may wait to be sent.
+    pub tx_queue_len: u32,
     /// `IFF_LOOPBACK`.
     pub loopback: bool,
     /// The index of the bridge, bond or VRF that it is a port of.
@@ -171,102 +173,4 @@ fn link_in(message: RouteNetlinkMessage) -> Option<Link> {
         RouteNetlinkMessage::NewLink(message) => Some(message.into()),
         _ => None,
     }
-}
-
-impl From<LinkMessage> for Link {
-    fn from(message: LinkMessage) -> Self {
-        let flags = message.header.flags;
-        let mut link = Self {
-            index: message.header.index,
-            name: String::new(),
-            mac: Mac::default(),
-            mtu: 0,
-            up: flags.contains(LinkFlags::Up),
-            running: flags.contains(LinkFlags::Running),
-            promisc: flags.contains(LinkFlags::Promisc),
-            loopback: flags.contains(LinkFlags::Loopback),
-            master: None,
-            peer: None,
-            alias: None,
-            kind: Kind::Physical,
-            port: None,
-            inet: None,
-        };
-        for attribute in message.attributes {
-            link.read(attribute);
-        }
-        link
-    }
-}
-
-impl Link {
-    fn read(&mut self, attribute: LinkAttribute) {
-        match attribute {
-            LinkAttribute::IfName(name) => self.name = name,
-            LinkAttribute::Address(bytes) => {
-                self.mac = <[u8; 6]>::try_from(bytes).map(Mac::new).unwrap_or_default();
-            }
-            LinkAttribute::Mtu(mtu) => self.mtu = mtu,
-            LinkAttribute::Controller(master) => self.master = Some(master),
-            LinkAttribute::Link(peer) => self.peer = Some(peer),
-            LinkAttribute::IfAlias(alias) => self.alias = Some(alias),
-            LinkAttribute::AfSpecUnspec(families) => self.inet = inet::read(&families),
-            LinkAttribute::LinkInfo(infos) => {
-                infos.into_iter().for_each(|info| self.read_info(info))
-            }
-            _ => {}
-        }
-    }
-
-    fn read_info(&mut self, info: LinkInfo) {
-        match info {
-            LinkInfo::Kind(InfoKind::Bridge) => {
-                self.kind = Kind::Bridge {
-                    vlan_filtering: false,
-                    default_pvid: 0,
-                };
-            }
-            LinkInfo::Kind(InfoKind::Veth) => self.kind = Kind::Veth,
-            LinkInfo::Kind(InfoKind::Vxlan) => self.kind = Kind::Vxlan(vxlan::read(&[])),
-            LinkInfo::Kind(kind) => self.kind = Kind::Other(kind.to_string()),
-            LinkInfo::Data(InfoData::Bridge(settings)) => self.kind = bridge(&settings),
-            LinkInfo::Data(InfoData::Vxlan(settings)) => {
-                self.kind = Kind::Vxlan(vxlan::read(&settings));
-            }
-            LinkInfo::PortData(InfoPortData::BridgePort(settings)) => {
-                self.port = Some(port(&settings));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn bridge(settings: &[InfoBridge]) -> Kind {
-    let (mut vlan_filtering, mut default_pvid) = (false, 0);
-    for setting in settings {
-        match setting {
-            InfoBridge::VlanFiltering(on) => vlan_filtering = *on,
-            InfoBridge::VlanDefaultPvid(vlan) => default_pvid = *vlan,
-            _ => {}
-        }
-    }
-    Kind::Bridge {
-        vlan_filtering,
-        default_pvid,
-    }
-}
-
-fn port(settings: &[InfoBridgePort]) -> Port {
-    let mut port = Port {
-        hairpin: false,
-        isolated: false,
-    };
-    for setting in settings {
-        match setting {
-            InfoBridgePort::HairpinMode(on) => port.hairpin = *on,
-            InfoBridgePort::Isolated(on) => port.isolated = *on,
-            _ => {}
-        }
-    }
-    port
 }

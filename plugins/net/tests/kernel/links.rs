@@ -21,6 +21,8 @@ fn a_link_is_changed_in_everything_that_can_change() {
             mtu: Some(1280),
             mac: Some(mac(9)),
             promisc: Some(true),
+            allmulti: Some(true),
+            tx_queue_len: Some(77),
             alias: Some("renamed"),
             ..LinkChange::default()
         };
@@ -31,6 +33,8 @@ fn a_link_is_changed_in_everything_that_can_change() {
             mtu: 1280,
             mac: mac(9),
             promisc: true,
+            allmulti: true,
+            tx_queue_len: 77,
             alias: Some("renamed".to_owned()),
             ..before
         };
@@ -39,12 +43,15 @@ fn a_link_is_changed_in_everything_that_can_change() {
         let back = LinkChange {
             up: Some(false),
             promisc: Some(false),
+            allmulti: Some(false),
+            tx_queue_len: Some(0),
             alias: Some(""),
             ..LinkChange::default()
         };
         host.change_link(after.index, &back).unwrap();
         let end = find(host, "veth1");
         assert_eq!((end.up, end.promisc, end.alias), (false, false, None));
+        assert_eq!((end.allmulti, end.tx_queue_len), (false, 0));
         assert_eq!((end.mtu, end.mac), (1280, mac(9)));
     });
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
 use crate::flanneld::{Flanneld, Rules};
+use crate::kube_proxy::{KubeProxy, ProxyMode};
 use crate::kubeconfig::{Kubeconfig, User};
 use crate::kubernetes::Kubernetes;
 use crate::objects::node;
@@ -136,12 +137,33 @@ impl Cluster {
         Agent::start(&member.node, &args)
     }
 
+    /// The network of a member whose `podwired` has converged, by the conflist that it has written.
+    ///
+    /// # Panics
+    /// When there is no conflist.
+    pub fn network(&self, member: &Member) -> Network {
+        Network::parse(&member.node.read(CONFLIST))
+    }
+
     /// A new pod on a member whose `podwired` has converged, by the conflist that it has written.
     ///
     /// # Panics
     /// When there is no conflist, or the pod can't be attached.
     pub fn pod(&self, member: &Member) -> Pod {
-        member.attach(&Network::parse(&member.node.read(CONFLIST)))
+        member.attach(&self.network(member))
+    }
+
+    /// Starts kube-proxy in a member, with a service account of its own; see [`KubeProxy::start`].
+    ///
+    /// # Panics
+    /// When it can't be executed.
+    pub fn kube_proxy(&self, member: &Member, mode: ProxyMode, pods: &[IpNetwork]) -> KubeProxy {
+        let account = format!("kube-proxy-{}", member.name);
+        self.kubernetes
+            .create_account(NAMESPACE, &account, &proxy_rules());
+        let token = self.kubernetes.token(NAMESPACE, &account);
+        let kubeconfig = self.control_plane.kubeconfig(User::Token(token));
+        KubeProxy::start(member, &kubeconfig, mode, pods)
     }
 
     /// Starts flanneld in a member and waits until it is ready.
@@ -160,5 +182,19 @@ fn rules() -> Value {
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
         {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]},
+    ])
+}
+
+/// What kube-proxy may do by the role `system:node-proxier`.
+fn proxy_rules() -> Value {
+    json!([
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["services"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"],
+         "verbs": ["list", "watch"]},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["servicecidrs"],
+         "verbs": ["list", "watch"]},
+        {"apiGroups": ["", "events.k8s.io"], "resources": ["events"],
+         "verbs": ["create", "patch", "update"]},
     ])
 }

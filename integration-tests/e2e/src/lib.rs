@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The laboratory with a real control plane: kube-apiserver and etcd on a host of the nodes'
-//! underlay, the real flanneld and `podwired` on the nodes, and somebody between an agent and the
-//! API server who disturbs what they say; and podman on a node of its own.
+//! underlay, the real flanneld, kube-proxy and `podwired` on the nodes, and somebody between an agent
+//! and the API server who disturbs what they say; and podman on a node of its own.
 //!
 //! As the laboratory itself it panics when something of its own can't be built.
 
@@ -12,11 +12,13 @@ mod control_plane;
 mod flanneld;
 mod image;
 mod joined;
+mod kube_proxy;
 mod kubeconfig;
 mod kubernetes;
 mod meddler;
 mod objects;
 mod podman;
+mod services;
 
 use std::time::Duration;
 
@@ -29,11 +31,13 @@ pub use joined::{
     assert_joined, overlay_routes, peer_routes, wait_for_peers, wait_for_routes,
     wait_long_for_routes,
 };
+pub use kube_proxy::{KubeProxy, ProxyMode};
 pub use kubeconfig::{Kubeconfig, User};
 pub use kubernetes::Kubernetes;
 pub use meddler::{Asked, Meddler, Mischief};
 pub use objects::{fake_node, node, prefixed};
 pub use podman::Podman;
+pub use services::Service;
 
 /// How long a test waits for what must come. It comes at once; the rest is for a loaded machine, on
 /// which a control plane and flanneld start slowly.

@@ -87,7 +87,7 @@ fn what_is_dropped_is_counted_and_by_whom_it_came() {
     let dropped = || overlay::dropped(&mut site.node.nft()).unwrap();
     assert_eq!(dropped(), Dropped::default());
     overlaid(&site, PORT, true);
-    assert!(site.outside.reaches(PEER, &server));
+    assert!(site.outside.seen_by(PEER, &server).is_some());
     assert_eq!(dropped(), Dropped::default());
     assert!(!site.outside.reaches(STRANGER, &server));
     let before = dropped();

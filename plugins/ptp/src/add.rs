@@ -3,6 +3,7 @@
 
 use attachment::{Lease, NewPair, Pair, Sandbox, ensure_absent, mtu_of_default_route};
 use cni::{Add, AddResult, Code, Error, Interface, OrCode, RunningAdd, Version};
+use ipnetwork::IpNetwork;
 use net::{Mac, Netns, Rtnl, Undo};
 use std::time::Duration;
 
@@ -70,6 +71,7 @@ impl<'a> Site<'a> {
         let container = pair.container.index;
         self.sandbox.configure(container, &plan.layer3, false)?;
         self.wait_until_packets_pass(&pair)?;
+        self.wait_until_ipv6_is_ready(&pair, &plan)?;
         Ok(AddResult {
             interfaces: self.interfaces(&pair),
             ips: plan.layer3.ips,
@@ -112,6 +114,19 @@ impl<'a> Site<'a> {
             Code::TRY_AGAIN_LATER,
             wish() + ": it has no carrier",
         ))
+    }
+
+    /// The kernel gives the ends their link-local addresses when there is a carrier, and takes them
+    /// into use in the background. Before that the host finds no pod, and tries again after a second.
+    fn wait_until_ipv6_is_ready(&self, pair: &Pair, plan: &Plan) -> Result<(), Error> {
+        if plan.hosts.iter().all(IpNetwork::is_ipv4) {
+            return Ok(());
+        }
+        let wish = format_args!("wait for the addresses of {:?}", pair.host.name);
+        let settled = self.rtnl.wait_settled(pair.host.index, PAIR_LIMIT);
+        settled.or_code(Code::KERNEL, wish)?;
+        let container = pair.container.index;
+        self.sandbox.wait_for_detection(container, &plan.layer3)
     }
 
     /// In the order that users of the reference plugin know: host, container. Their MTU from

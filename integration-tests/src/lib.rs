@@ -33,6 +33,7 @@ mod program;
 mod progress;
 mod refusal;
 mod runner;
+pub mod service;
 mod state;
 mod stream;
 pub mod uml;

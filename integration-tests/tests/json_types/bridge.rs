@@ -26,6 +26,7 @@ pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("enabledad", Boolean),
     ("disableContainerInterface", Boolean),
     ("portIsolation", Boolean),
+    ("routeViaGateway", Boolean),
     ("ipam", Object),
     ("ipam.type", Text),
     ("dns", Object),

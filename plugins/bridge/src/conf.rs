@@ -38,6 +38,7 @@ struct RawConf {
     enabledad: bool,
     disable_container_interface: bool,
     port_isolation: bool,
+    route_via_gateway: bool,
     dns: Dns,
     args: RawArgs,
     runtime_config: RawMac,
@@ -84,6 +85,8 @@ pub(crate) struct Conf {
     pub(crate) container_down: bool,
     /// Whether the port can't reach other isolated ports.
     pub(crate) isolated: bool,
+    /// Whether the sandbox reaches also its own subnet by the gateway.
+    pub(crate) route_via_gateway: bool,
     /// Replaces the IPAM plugin's DNS settings.
     pub(crate) dns: Option<Dns>,
     /// The container's MAC address, by the order runtimeConfig, args.cni, CNI_ARGS.
@@ -119,6 +122,7 @@ impl Conf {
             dad: raw.enabledad,
             container_down: raw.disable_container_interface,
             isolated: raw.port_isolation,
+            route_via_gateway: raw.route_via_gateway,
             dns: (!raw.dns.is_empty()).then_some(raw.dns),
             mac,
             ipam,
@@ -171,6 +175,11 @@ fn conflicts(raw: &RawConf, has_ipam: bool) -> Result<(), Error> {
     if raw.disable_container_interface && has_ipam {
         return Err(invalid(
             "cannot use IPAM when DisableContainerInterface flag is set",
+        ));
+    }
+    if raw.route_via_gateway && !(has_ipam && (raw.is_gateway || raw.is_default_gateway)) {
+        return Err(invalid(
+            "routeViaGateway needs a gateway on the bridge: isGateway, and ipam",
         ));
     }
     Ok(())

@@ -28,6 +28,9 @@ pub(crate) fn ensure(
         // come from elsewhere. Best effort, as on a host without IPv6 there is no such file.
         let _ = sysctl::ensure(&format!("net/ipv6/conf/{}/accept_dad", holder.name), "0");
     }
+    if conf.route_via_gateway {
+        send_no_redirects(&holder.name);
+    }
     let wish = || format!("read the addresses of {:?}", holder.name);
     let present = rtnl.addresses(holder.index).or_code(Code::KERNEL, wish())?;
     for &gateway in gateways {
@@ -37,6 +40,15 @@ pub(crate) fn ensure(
         sysctl::ensure(path, "1").or_code(Code::KERNEL, "failed to enable forwarding")?;
     }
     Ok(vlan)
+}
+
+/// Pods that are to speak to each other by the gateway need not be told of a shorter way. They take
+/// no redirects anyway, so this saves packets and no more, and where it can't be set none is lost. The
+/// switch of `all` is in force where an interface's own is off, and that of each other stays.
+fn send_no_redirects(holder: &str) {
+    for whose in [holder, "all"] {
+        let _ = sysctl::ensure(&format!("net/ipv4/conf/{whose}/send_redirects"), "0");
+    }
 }
 
 fn ensure_address(

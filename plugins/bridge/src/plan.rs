@@ -26,7 +26,10 @@ impl Plan {
     /// gave no address, or the one that the bridge would have.
     pub(crate) fn new(conf: &Conf, ipam: &AddResult) -> Result<Self, Error> {
         let mut plan = Self {
-            layer3: Layer3::of_ipam(ipam, CONTAINER)?,
+            layer3: Layer3 {
+                via_gateway: conf.route_via_gateway,
+                ..Layer3::of_ipam(ipam, CONTAINER)?
+            },
             gateways: Vec::new(),
         };
         if conf.is_gateway {

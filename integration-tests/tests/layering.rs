@@ -7,7 +7,7 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
@@ -17,6 +17,15 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
     (
         "bridge",
+        &[
+            "podwire-attachment",
+            "podwire-cni",
+            "podwire-net",
+            "podwire-nft",
+        ],
+    ),
+    (
+        "firewall",
         &[
             "podwire-attachment",
             "podwire-cni",

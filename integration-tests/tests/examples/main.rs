@@ -36,6 +36,7 @@ examples! {
     a_kubelets_network: "kubelet.conflist", routed;
     dual_stack: "dual-stack.conflist", routed;
     several_ranges: "several-ranges.conflist", routed;
+    behind_a_firewall: "firewall.conflist", routed;
     layer_2: "layer2.conflist", layer2::plain;
     guarded_pods: "guarded.conflist", guarded;
     a_static_mac_and_ip: "static-mac-and-ip.conflist", static_mac_and_ip;

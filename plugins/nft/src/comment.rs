@@ -48,7 +48,7 @@ pub(crate) fn decode(mut data: &[u8]) -> Option<String> {
 
 /// A network's name as it stands in chain names and comments: itself, or cut and hashed if too
 /// long. A cut one contains a slash, which a name cannot.
-pub(crate) fn label(network: &str) -> String {
+pub fn label(network: &str) -> String {
     if network.len() <= LONGEST_LABEL {
         return network.to_owned();
     }

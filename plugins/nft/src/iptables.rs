@@ -2,7 +2,8 @@
 //! The tables and base chains of iptables-nft, which lays its rules out in nf_tables. Those of
 //! iptables-legacy are elsewhere in the kernel, and are not seen here.
 
-use crate::{Batch, Error, Family, Nft, Table};
+use crate::wire::Writer;
+use crate::{Batch, Error, Family, Nft, Rule, Table};
 
 /// Table `nat` of both protocols.
 pub(crate) const NAT: [Table<'static>; 2] = tables("nat");
@@ -19,6 +20,29 @@ const LONGEST_NAME: usize = 255;
 const fn tables(name: &'static str) -> [Table<'static>; 2] {
     let (four, six) = (Family::Ipv4, Family::Ipv6);
     [Table { family: four, name }, Table { family: six, name }]
+}
+
+impl Rule {
+    /// A match of iptables, `-m NAME`, as iptables-nft writes it: by the kernel's module `xt_NAME`
+    /// and what that one's revision takes, padded to whole words. iptables lists and saves such a
+    /// rule; an expression of nf_tables in its place would make it refuse the whole table.
+    pub fn iptables_match(mut self, name: &str, revision: u32, content: &[u8]) -> Rule {
+        const LIST_ELEMENT: u16 = 1;
+        const NAME: u16 = 1;
+        const DATA: u16 = 2;
+        let fields = |w: &mut Writer| {
+            w.text(1, name);
+            w.number(2, revision);
+            let mut content = content.to_vec();
+            content.resize(content.len().next_multiple_of(8), 0);
+            w.bytes(3, &content);
+        };
+        self.expressions.nested(LIST_ELEMENT, |w| {
+            w.text(NAME, "match");
+            w.nested(DATA, fields);
+        });
+        self
+    }
 }
 
 /// Adds the deletion of chains that exist only with the first of them, each called by the one

@@ -32,9 +32,10 @@ mod verdict;
 mod wire;
 
 pub use batch::Batch;
+pub use comment::label;
 pub use error::Error;
 pub use expr::{Base, Connection, Expr, Found, Meta, Register};
 pub use monitor::Monitor;
-pub use object::{DataType, Element, Family, Hook, Set, Table, Value, Values, Verdict};
+pub use object::{BaseChain, DataType, Element, Family, Hook, Set, Table, Value, Values, Verdict};
 pub use rule::{End, Installed, Protocol, Rule};
 pub use socket::Nft;

@@ -68,6 +68,9 @@ impl Hook {
     /// `type filter hook prerouting priority dstnat`, in a bridge table.
     pub const BRIDGE_INPUT: Hook = Hook::filter(0, -300);
 
+    /// `type filter hook forward priority filter`, in a bridge table: frames from port to port.
+    pub const BRIDGE_FORWARD: Hook = Hook::filter(2, -200);
+
     const fn filter(number: u32, priority: i32) -> Hook {
         Hook {
             kind: "filter",
@@ -75,6 +78,21 @@ impl Hook {
             priority,
         }
     }
+}
+
+/// A chain that the kernel calls, as it is found in the ruleset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseChain {
+    /// The family of its table.
+    pub family: Family,
+    /// Its table's name.
+    pub table: String,
+    /// Its own name.
+    pub name: String,
+    /// The hook's number, as [`Hook::number`].
+    pub hook: u32,
+    /// What becomes of packets on which no rule decides.
+    pub policy: Option<Verdict>,
 }
 
 /// The type of a set's keys or values: what nft(8) shows them as, and their length.

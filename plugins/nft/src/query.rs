@@ -4,7 +4,7 @@
 use crate::comment;
 use crate::element::{element_of, write_key};
 use crate::error::Error;
-use crate::object::{Element, Table, Value, Verdict};
+use crate::object::{BaseChain, Element, Family, Table, Value, Verdict};
 use crate::rule::Installed;
 use crate::socket::{Nft, Question};
 use crate::uapi::{attribute as nfta, verb};
@@ -44,6 +44,16 @@ impl Nft {
             wire::number(wire::find(&chain, nfta::CHAIN_POLICY)?).map(u32::cast_signed)
         });
         Ok(policy.and_then(Verdict::of_code))
+    }
+
+    /// `list chains`: those of one family that the kernel calls itself, in no order.
+    pub fn base_chains(&mut self, family: Family) -> Result<Vec<BaseChain>, Error> {
+        let all = Table { family, name: "" };
+        let wish = "list the chains of nf_tables";
+        let read = |attributes: &[u8], chains: &mut Vec<BaseChain>| {
+            chains.extend(read_base_chain(family, attributes));
+        };
+        self.dump(&question(verb::GET_CHAIN, all, wish), |_| {}, read)
     }
 
     /// `list set`, `list map`: whether it is there.
@@ -117,6 +127,18 @@ fn question<'a>(verb: u16, table: Table<'_>, wish: &'a str) -> Question<'a> {
         family: table.family as u8,
         wish,
     }
+}
+
+fn read_base_chain(family: Family, attributes: &[u8]) -> Option<BaseChain> {
+    let hook = wire::find(attributes, nfta::CHAIN_HOOK)?;
+    let policy = wire::find(attributes, nfta::CHAIN_POLICY).and_then(wire::number);
+    Some(BaseChain {
+        family,
+        table: wire::string(wire::find(attributes, nfta::CHAIN_TABLE)?),
+        name: wire::string(wire::find(attributes, nfta::CHAIN_NAME)?),
+        hook: wire::number(wire::find(hook, nfta::HOOK_NUMBER)?)?,
+        policy: policy.map(u32::cast_signed).and_then(Verdict::of_code),
+    })
 }
 
 fn read_rule(attributes: &[u8]) -> Option<Installed> {

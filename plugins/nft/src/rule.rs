@@ -96,7 +96,7 @@ impl Rule {
     }
 
     /// The same for a table of the network's protocol alone.
-    pub(crate) fn prefix(self, end: End, network: IpNetwork) -> Rule {
+    pub fn prefix(self, end: End, network: IpNetwork) -> Rule {
         let protocol = Protocol::of(network.ip());
         let rule = self;
         let prefix = usize::from(network.prefix());
@@ -210,7 +210,7 @@ impl Installed {
     }
 
     /// What operators read beside it when iptables-nft has made it: a match that always fits.
-    pub(crate) fn match_comment(&self) -> Option<String> {
+    pub fn match_comment(&self) -> Option<String> {
         const NAME: u16 = 1;
         const CONTENT: u16 = 3;
         let mut matches = self.steps("match");
@@ -220,6 +220,27 @@ impl Installed {
         let content = wire::find(comment, CONTENT)?;
         let text = content.split(|byte| *byte == 0).next()?;
         Some(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// Whether it may accept a packet, or leave that to others: `false` for a rule that drops, or
+    /// decides nothing.
+    pub fn may_let_through(&self) -> bool {
+        const DATA: u16 = 2;
+        const VERDICT_MAP: u16 = 3;
+        let decides_otherwise = |fields: &[u8]| match wire::find(fields, DATA) {
+            Some(data) => !matches!(
+                Verdict::read(data),
+                None | Some(Verdict::Drop | Verdict::Return)
+            ),
+            None => false,
+        };
+        let leads =
+            |fields: &[u8]| wire::find(fields, VERDICT_MAP).and_then(wire::number) == Some(0);
+        self.steps("immediate").any(decides_otherwise)
+            || self.steps("lookup").any(leads)
+            || ["queue", "target", "synproxy", "flow_offload"]
+                .into_iter()
+                .any(|kind| self.steps(kind).next().is_some())
     }
 
     /// How many packets its counter has counted; none without a counter.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `ingressPolicy`: which pods may reach which, whatever the bridge's own packets go through.
+
+use integration_tests::{Outside, Pod};
+use serde_json::json;
+
+use crate::site::{NO, Site, YES, guarded, network, reaches, reaches_by_port};
+
+/// Whether the packets that stay in a bridge pass iptables.
+const SETTINGS: [&str; 2] = ["0", "1"];
+
+fn filter_bridged(site: &Site, on: &str) {
+    for protocol in ["iptables", "ip6tables"] {
+        let path = format!("/proc/sys/net/bridge/bridge-nf-call-{protocol}");
+        site.node.write(path, on);
+    }
+}
+
+/// The node, the world outside and answers reach every pod.
+fn assert_no_island(site: &Site, pods: &[&Pod]) {
+    for pod in pods {
+        assert_eq!(site.reaches_outside(pod), YES, "{}", site.ruleset());
+        assert_eq!(reaches(&site.outside, pod), YES);
+        assert_eq!(reaches(&site.node, pod), YES);
+    }
+}
+
+#[test]
+fn same_bridge_keeps_other_bridges_away() {
+    for bridged in SETTINGS {
+        let site = Site::new();
+        filter_bridged(&site, bridged);
+        let (here, there) = (guarded(5, "same-bridge"), guarded(6, "same-bridge"));
+        let [a, b] = ["a", "b"].map(|name| site.attach(&here, name));
+        let c = site.attach(&there, "c");
+        let open = site.attach(&network(7, &json!({})), "open");
+        assert_eq!(reaches(&a, &b), YES, "bridged: {bridged}");
+        for (from, to) in [(&a, &c), (&c, &a)] {
+            assert_eq!(reaches(from, to), NO, "bridged: {bridged}");
+        }
+        // A bridge without a policy is the world outside, as with the reference plugin.
+        assert_eq!(reaches(&open, &a), YES);
+        assert_eq!(reaches(&a, &open), YES);
+        assert_no_island(&site, &[&a, &b, &c, &open]);
+    }
+}
+
+#[test]
+fn isolated_keeps_every_pod_away() {
+    for bridged in SETTINGS {
+        let site = Site::new();
+        filter_bridged(&site, bridged);
+        let (alone, there) = (guarded(5, "isolated"), guarded(6, "same-bridge"));
+        let [a, b] = ["a", "b"].map(|name| site.attach(&alone, name));
+        let c = site.attach(&there, "c");
+        for (from, to) in [(&a, &b), (&b, &a), (&a, &c), (&c, &a)] {
+            assert_eq!(reaches(from, to), NO, "bridged: {bridged}");
+        }
+        assert_no_island(&site, &[&a, &b, &c]);
+    }
+}
+
+/// Two networks on one bridge.
+#[test]
+fn an_open_pod_of_the_same_bridge_does_not_reach_an_isolated_one() {
+    let site = Site::new();
+    filter_bridged(&site, "0");
+    let alone = guarded(5, "isolated");
+    let open = network(6, &json!({})).with(&json!({"bridge": "cni5"}));
+    let a = site.attach(&alone, "a");
+    let [b, c] = ["b", "c"].map(|name| site.attach(&open, name));
+    assert_eq!(reaches(&b, &a), NO);
+    assert_eq!(reaches(&a, &b), NO);
+    assert_eq!(reaches(&b, &c), YES);
+}
+
+#[test]
+fn a_port_of_the_node_is_no_way_around() {
+    let site = Site::new();
+    let (here, there) = (guarded(5, "same-bridge"), guarded(6, "isolated"));
+    let pods = [
+        site.attach(&here, "a"),
+        site.attach(&there, "b"),
+        site.attach(&there, "c"),
+    ];
+    site.map_port(&pods[2]);
+    for from in &pods[..2] {
+        assert!(!reaches_by_port(from, &pods[2], Outside::NODE_V4));
+    }
+    assert!(reaches_by_port(&site.outside, &pods[2], Outside::NODE_V4));
+}
+
+/// The same packets pass and the same are dropped as with the reference plugin, where the bridge's
+/// own packets pass iptables; without that the reference plugin's `isolated` does nothing.
+#[test]
+fn the_reference_plugin_drops_the_same() {
+    let site = Site::of_reference();
+    filter_bridged(&site, "1");
+    let (alone, there) = (guarded(5, "isolated"), guarded(6, "same-bridge"));
+    let [a, b] = ["a", "b"].map(|name| site.attach(&alone, name));
+    let [c, d] = ["c", "d"].map(|name| site.attach(&there, name));
+    let open = site.attach(&network(7, &json!({})), "open");
+    for (from, to) in [(&a, &b), (&a, &c), (&c, &a)] {
+        assert_eq!(reaches(from, to), NO);
+    }
+    for (from, to) in [(&c, &d), (&open, &a), (&a, &open)] {
+        assert_eq!(reaches(from, to), YES);
+    }
+    assert_no_island(&site, &[&a, &b, &c, &d, &open]);
+    filter_bridged(&site, "0");
+    assert_eq!(reaches(&a, &b), YES);
+}
+
+#[test]
+fn rules_do_not_grow_with_pods() {
+    let site = Site::new();
+    let network = guarded(5, "isolated");
+    let rules = || {
+        let ruleset = site.ruleset();
+        let rule = |line: &&str| line.contains("drop") || line.contains("vmap");
+        ruleset.lines().filter(rule).count()
+    };
+    let _first = site.attach(&network, "first");
+    let with_one = rules();
+    let pods: Vec<_> = (0..8)
+        .map(|n| site.attach(&network, &format!("pod{n}")))
+        .collect();
+    assert_eq!(rules(), with_one);
+    for pod in &pods {
+        site.detach(&network, pod);
+    }
+    assert_eq!(rules(), with_one);
+}

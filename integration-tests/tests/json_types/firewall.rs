@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The keys of `firewall`.
+
+use crate::Kind::{self, Text};
+
+pub(crate) const KEYS: &[(&str, Kind)] = &[
+    ("backend", Text),
+    ("iptablesAdminChainName", Text),
+    ("ingressPolicy", Text),
+];

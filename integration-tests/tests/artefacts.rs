@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 
 use integration_tests::{Execution, binaries};
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
+    "bandwidth",
     "bridge",
     "flannel",
     "host-local",

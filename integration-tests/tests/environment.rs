@@ -7,7 +7,8 @@ use integration_tests::{
 };
 use serde_json::json;
 
-const PLUGINS: [&str; 6] = [
+const PLUGINS: [&str; 7] = [
+    "bandwidth",
     "bridge",
     "flannel",
     "host-local",

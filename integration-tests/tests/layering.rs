@@ -7,13 +7,17 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
     (
         "podwire-attachment",
         &["podwire-cni", "podwire-net", "podwire-nft"],
+    ),
+    (
+        "bandwidth",
+        &["podwire-attachment", "podwire-cni", "podwire-net"],
     ),
     (
         "bridge",

@@ -5,7 +5,8 @@
 use integration_tests::{Bench, Network, Runner, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 6] = [
+const PLUGINS: [&str; 7] = [
+    "bandwidth",
     "bridge",
     "flannel",
     "host-local",

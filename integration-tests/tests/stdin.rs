@@ -5,7 +5,8 @@
 use integration_tests::{Bench, Execution, binaries, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 6] = [
+const PLUGINS: [&str; 7] = [
+    "bandwidth",
     "bridge",
     "flannel",
     "host-local",
@@ -127,7 +128,7 @@ fn a_version_that_is_none_is_refused() {
         let words = [
             "incompatible CNI versions",
             &config,
-            "\"0.1.0\"",
+            "\"0.4.0\"",
             "\"1.1.0\"",
         ];
         assert_all_refuse(&bench, stdin.as_bytes(), 1, &words);

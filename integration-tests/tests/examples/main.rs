@@ -4,6 +4,7 @@
 mod by_runtime;
 mod kubernetes;
 mod layer2;
+mod limits;
 mod overlay;
 mod unit;
 
@@ -40,6 +41,7 @@ examples! {
     layer_2: "layer2.conflist", layer2::plain;
     guarded_pods: "guarded.conflist", guarded;
     a_static_mac_and_ip: "static-mac-and-ip.conflist", static_mac_and_ip;
+    limited_rates: "limited.conflist", limits::limited;
     pods_without_a_bridge: "ptp.conflist", routed;
     addresses_that_the_runtime_chooses: "addresses-by-the-runtime.conflist", by_runtime::addresses;
     vlan_access: "vlan-access.conflist", |file| with_vlan_filtering("vlan_access", || routed(file));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every key with a JSON type that is not its own: refused by name, before anything is changed.
 
+mod bandwidth;
 mod bridge;
 mod firewall;
 mod flannel;
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 use Kind::{Boolean, Integer, List, Number, Object, Text, TextOrList};
 
 /// The plugins that have keys, and those keys; a documented one that is missing fails.
-const PLUGINS: [(&str, &[(&str, Kind)]); 7] = [
+const PLUGINS: [(&str, &[(&str, Kind)]); 8] = [
+    ("bandwidth", bandwidth::KEYS),
     ("bridge", bridge::KEYS),
     ("firewall", firewall::KEYS),
     ("flannel", flannel::KEYS),

@@ -18,7 +18,14 @@ const POD: &str = "/run/lab/pod";
 /// Where a container finds its service account (Kubernetes' documentation, "Service Accounts").
 const ACCOUNT: &str = "var/run/secrets/kubernetes.io/serviceaccount";
 /// The plugins of the image.
-pub(crate) const PLUGINS: [&str; 5] = ["bridge", "flannel", "host-local", "loopback", "vxlan"];
+pub(crate) const PLUGINS: [&str; 6] = [
+    "bandwidth",
+    "bridge",
+    "flannel",
+    "host-local",
+    "loopback",
+    "vxlan",
+];
 
 /// What the API server would tell a kubelet about a pod.
 pub(crate) struct Pod<'a> {

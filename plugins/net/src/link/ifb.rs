@@ -4,9 +4,10 @@
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo};
 use rtnetlink::{LinkIfb, LinkUnspec};
 
-use super::link_in;
+use super::{Kind, Link, link_in};
 use crate::error::Cause;
 use crate::{Error, Mac, Rtnl};
 
@@ -40,6 +41,20 @@ impl Rtnl {
                 Err(cause.during(wish()))
             }
         }
+    }
+
+    /// The ifbs of the namespace; the kernel leaves out other links. Equal to `ip link show type
+    /// ifb`.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the list changes as fast as it is read.
+    pub fn ifbs(&self) -> Result<Vec<Link>, Error> {
+        let kind = LinkInfo::Kind(InfoKind::Ifb);
+        let links = self.list(LinkAttribute::LinkInfo(vec![kind]));
+        let mut links = links.map_err(|cause| cause.during("cannot list the ifbs"))?;
+        // A kernel that has no ifb yet does not know the filter's word.
+        links.retain(|link| link.kind == Kind::Ifb);
+        Ok(links)
     }
 
     fn create_plain_ifb(&self, new: &NewIfb<'_>) -> Result<u32, Cause> {

@@ -78,6 +78,8 @@ pub enum Kind {
     Veth,
     /// A VXLAN tunnel's end.
     Vxlan(Vxlan),
+    /// An intermediate functional block.
+    Ifb,
     /// Another kind of virtual link, by the kernel's name for it.
     Other(String),
     /// A device with a driver, or `lo`: nobody created it by name.

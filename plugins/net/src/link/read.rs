@@ -66,6 +66,7 @@ impl Link {
                 };
             }
             LinkInfo::Kind(InfoKind::Veth) => self.kind = Kind::Veth,
+            LinkInfo::Kind(InfoKind::Ifb) => self.kind = Kind::Ifb,
             LinkInfo::Kind(InfoKind::Vxlan) => self.kind = Kind::Vxlan(vxlan::read(&[])),
             LinkInfo::Kind(kind) => self.kind = Kind::Other(kind.to_string()),
             LinkInfo::Data(InfoData::Bridge(settings)) => self.kind = bridge(&settings),

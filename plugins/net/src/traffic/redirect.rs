@@ -104,7 +104,8 @@ fn redirection(filter: &TcMessage) -> Option<u32> {
             _ => {}
         }
     }
-    to.filter(|_| matches_all)
+    // Of a link that is gone the index is 0.
+    to.filter(|to| matches_all && *to != 0)
 }
 
 fn target(attribute: &TcActionAttribute) -> Option<u32> {

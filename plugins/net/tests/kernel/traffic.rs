@@ -139,7 +139,8 @@ fn what_comes_in_is_redirected_to_an_ifb() {
         let link = rtnl.link("ifb-a").unwrap().unwrap();
         assert_eq!((link.index, link.mtu, link.mac), (ifb, 1400, mac(9)));
         assert_eq!(link.alias.as_deref(), Some("of veth0"));
-        assert_eq!((link.kind, link.up), (Kind::Other("ifb".to_owned()), false));
+        assert_eq!((&link.kind, link.up), (&Kind::Ifb, false));
+        assert_eq!(rtnl.ifbs().unwrap(), [link]);
         assert!(rtnl.create_ifb(&new).unwrap_err().is_exists());
 
         assert!(rtnl.redirect(veth, ifb).is_err(), "no ingress discipline");

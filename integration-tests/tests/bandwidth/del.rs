@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//! DEL with whatever is left, and GC.
+
+use integration_tests::{Bench, Network};
+use serde_json::{Value, json};
+
+use crate::{alone, attach, chain, ifbs, limits};
+
+/// DEL of the plugin alone, with a configuration of the test's own.
+fn del(bench: &Bench, netns: &str, keys: &Value) {
+    let call = bench
+        .call_with("DEL", "pod", &alone(keys))
+        .env("CNI_NETNS", netns);
+    call.run(&bench.node).assert_silent();
+}
+
+#[test]
+fn del_needs_network_and_container_id_alone_and_can_be_repeated() {
+    let bench = Bench::new();
+    let network = chain(&bench, &limits());
+    for (netns, keys) in [
+        ("/run/netns/pod", limits()),
+        ("/run/netns/none", json!({})),
+        ("", json!({"ingressRate": "fast", "egressBurst": -3})),
+        ("", json!({"prevResult": {"interfaces": 7}})),
+        ("", json!({"runtimeConfig": {"bandwidth": "all"}})),
+    ] {
+        let pod = attach(&bench, &network, "pod");
+        del(&bench, netns, &keys);
+        assert_eq!(ifbs(&bench.node), [""; 0], "{netns:?} {keys}");
+        del(&bench, netns, &keys);
+        bench.runner.del(&network, &pod, "eth0").unwrap();
+        bench.assert_clean();
+    }
+    // Of what never was.
+    del(&bench, "", &limits());
+    bench.assert_clean();
+}
+
+#[test]
+fn del_takes_the_ifb_when_the_sandbox_has_vanished() {
+    let bench = Bench::new();
+    let network = chain(&bench, &limits());
+    let pod = attach(&bench, &network, "pod");
+    let path = pod.vanish();
+    let path = path.to_str().unwrap();
+    bench
+        .runner
+        .del_with(&network, "pod", path, "eth0")
+        .unwrap();
+    assert_eq!(ifbs(&bench.node), [""; 0]);
+}
+
+#[test]
+fn del_takes_no_link_that_is_not_its_own() {
+    let bench = Bench::new();
+    let network = chain(&bench, &limits());
+    let pod = attach(&bench, &network, "pod");
+    let name = ifbs(&bench.node).remove(0);
+    bench.runner.del(&network, &pod, "eth0").unwrap();
+    bench.node.ip(&format!("link add {name} type bridge"));
+    del(&bench, "", &limits());
+    assert_eq!(ifbs(&bench.node), [name.as_str()]);
+    bench.node.ip(&format!("link del {name}"));
+    // What an ADD left that was killed before it could say whose it is.
+    bench.node.ip(&format!("link add {name} type ifb"));
+    del(&bench, "", &json!({}));
+    assert_eq!(ifbs(&bench.node), [""; 0]);
+    bench.assert_clean();
+}
+
+#[test]
+fn gc_takes_the_ifbs_that_no_valid_attachment_owns() {
+    let bench = Bench::new();
+    let network = chain(&bench, &limits());
+    let other = {
+        let mut list: Value = serde_json::from_str(&network.text()).unwrap();
+        list["name"] = json!("pods2");
+        list["plugins"][0]["ipam"] = json!({"type": "host-local", "subnet": "10.9.0.0/24"});
+        Network::new(list)
+    };
+    let plugin = |name: &str| {
+        Network::new(json!({"cniVersion": "1.1.0", "name": name, "type": "bandwidth"}))
+    };
+    let _pods = ["a", "b"].map(|name| attach(&bench, &network, name));
+    let _foreign = attach(&bench, &other, "c");
+    bench.node.ip("link add bwp000000000000 type ifb");
+    let all = ifbs(&bench.node);
+    assert_eq!(all.len(), 4);
+    let own = |name: &str| {
+        let result = bench.runner.result(&network, name, "eth0").unwrap();
+        let ifb = result["interfaces"].as_array().unwrap().last().unwrap();
+        ifb["name"].as_str().unwrap().to_owned()
+    };
+    bench
+        .runner
+        .gc(&plugin("pods"), &[("a", "eth0"), ("b", "eth0")])
+        .unwrap();
+    assert_eq!(ifbs(&bench.node), all);
+    bench
+        .runner
+        .gc(&plugin("pods"), &[("a", "eth0"), ("b", "eth1")])
+        .unwrap();
+    let mut left = all.clone();
+    left.retain(|name| *name != own("b"));
+    assert_eq!(ifbs(&bench.node), left);
+    bench.runner.gc(&plugin("pods"), &[]).unwrap();
+    left.retain(|name| *name != own("a"));
+    assert_eq!(ifbs(&bench.node), left);
+}

@@ -7,7 +7,7 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
@@ -38,6 +38,15 @@ const ARROWS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("loopback", &["podwire-cni", "podwire-net"]),
+    (
+        "portmap",
+        &[
+            "podwire-attachment",
+            "podwire-cni",
+            "podwire-net",
+            "podwire-nft",
+        ],
+    ),
     ("ptp", &["podwire-attachment", "podwire-cni", "podwire-net"]),
     ("host-local", &["podwire-cni"]),
     ("static", &["podwire-cni"]),

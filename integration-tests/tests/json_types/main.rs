@@ -6,6 +6,7 @@ mod bridge;
 mod firewall;
 mod flannel;
 mod host_local;
+mod portmap;
 mod ptp;
 mod static_ipam;
 mod vxlan;
@@ -18,12 +19,13 @@ use serde_json::{Value, json};
 use Kind::{Boolean, Integer, List, Number, Object, Text, TextOrList};
 
 /// The plugins that have keys, and those keys; a documented one that is missing fails.
-const PLUGINS: [(&str, &[(&str, Kind)]); 8] = [
+const PLUGINS: [(&str, &[(&str, Kind)]); 9] = [
     ("bandwidth", bandwidth::KEYS),
     ("bridge", bridge::KEYS),
     ("firewall", firewall::KEYS),
     ("flannel", flannel::KEYS),
     ("host-local", host_local::KEYS),
+    ("portmap", portmap::KEYS),
     ("ptp", ptp::KEYS),
     ("static", static_ipam::KEYS),
     ("vxlan", vxlan::KEYS),

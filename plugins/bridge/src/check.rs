@@ -79,7 +79,8 @@ fn check_port(
         format!("{name:?} is not a port of bridge {:?}", bridge.name)
     });
     if let Some(flags) = port.port {
-        findings.unless(flags.hairpin == conf.hairpin, || {
+        // `portmap` sets it where a container could not reach itself else.
+        findings.unless(flags.hairpin || !conf.hairpin, || {
             format!("hairpin mode of bridge port {name:?} is {}", flags.hairpin)
         });
         findings.unless(flags.isolated == conf.isolated, || {

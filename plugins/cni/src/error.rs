@@ -54,6 +54,8 @@ impl Code {
     pub const FIREWALL: Self = Self(106);
     /// An object of the host is in the way and may not be changed.
     pub const CONFLICT: Self = Self(107);
+    /// A port of the host is held by another attachment.
+    pub const PORT_TAKEN: Self = Self(108);
     /// A mistake in the plugin itself: it panicked.
     pub const INTERNAL: Self = Self(199);
 }

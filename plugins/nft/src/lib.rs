@@ -5,13 +5,14 @@
 //! On them stands what Podwire keeps in the kernel: [`masquerade`], the source-MAC check
 //! ([`spoof`]), what guards the [`overlay`], and what lets its packets [`forward`]; and what removes
 //! that which the Go plugins ([`reference`](mod@reference)) and [`flannel`] left. A [`Monitor`] tells
-//! when others change any of it.
+//! when others change any of it. [`conntrack`] forgets flows.
 //!
 //! Deleting anything makes the closing of the connection wait for a grace period of the kernel
 //! (8 to 16 ms). So what is made for a network stays until no attachment uses it.
 
 mod batch;
 mod comment;
+pub mod conntrack;
 mod element;
 mod error;
 mod expr;

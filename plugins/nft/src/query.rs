@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::object::{BaseChain, Element, Family, Table, Value, Verdict};
 use crate::rule::Installed;
 use crate::socket::{Nft, Question};
-use crate::uapi::{attribute as nfta, verb};
+use crate::uapi::{SUBSYSTEM, attribute as nfta, verb};
 use crate::wire::{self, Writer};
 
 impl Nft {
@@ -123,7 +123,7 @@ impl Nft {
 
 fn question<'a>(verb: u16, table: Table<'_>, wish: &'a str) -> Question<'a> {
     Question {
-        verb,
+        kind: SUBSYSTEM << 8 | verb,
         family: table.family as u8,
         wish,
     }

@@ -24,11 +24,7 @@ const PREROUTING: &str = "PREROUTING";
 /// Removes what the Go plugins made for this attachment; nothing there costs four look-ups. Two
 /// attachments of one container to one network share the iptables chain: it goes with the first.
 pub fn remove(nft: &mut Nft, network: &str, container_id: &str, ifname: &str) -> Result<(), Error> {
-    // pkg/utils FormatChainName
-    let chain = format!(
-        "CNI-{}",
-        comment::hash(24, &format!("{network}{container_id}"))
-    );
+    let chain = chain_name("CNI-", network, container_id);
     // pkg/link spoofcheck.go
     let port = format!("cni-br-iface-{container_id}-{ifname}");
     let port_mac = format!("{port}-mac");
@@ -50,6 +46,31 @@ pub fn remove(nft: &mut Nft, network: &str, container_id: &str, ifname: &str) ->
         }
         Ok(batch)
     })
+}
+
+/// Adds the removal of the chain of table `nat` that the Go plugins made for a container in iptables,
+/// and of its call in `base`. The chain's name begins with `prefix`.
+pub fn unlink_chain(
+    nft: &mut Nft,
+    batch: &mut Batch,
+    base: &str,
+    prefix: &str,
+    network: &str,
+    container_id: &str,
+) -> Result<(), Error> {
+    let chain = chain_name(prefix, network, container_id);
+    for table in NAT {
+        unlink(nft, batch, table, base, &[&chain])?;
+    }
+    Ok(())
+}
+
+/// The name of a container's chain, of 28 bytes (pkg/utils MustFormatChainNameWithPrefix).
+fn chain_name(prefix: &str, network: &str, container_id: &str) -> String {
+    const LENGTH: usize = 28;
+    let digits = LENGTH.saturating_sub(prefix.len());
+    let hash = comment::hash(digits, &format!("{network}{container_id}"));
+    format!("{prefix}{hash}")
 }
 
 /// How the comment of the attachment's masquerade rules begins (pkg/ip ipmasq_nftables_linux.go).

@@ -95,7 +95,7 @@ impl Rule {
             .prefix(end, network)
     }
 
-    /// The same for a table of the network's protocol alone.
+    /// The same for packets that are of the network's protocol, as all of a table of one protocol.
     pub fn prefix(self, end: End, network: IpNetwork) -> Rule {
         let protocol = Protocol::of(network.ip());
         let rule = self;
@@ -112,6 +112,14 @@ impl Rule {
                 .with(Expr::Mask(Register::FIRST, &octets(network.mask())))
                 .with(Expr::Equal(Register::FIRST, &wished))
         }
+    }
+
+    /// `ip saddr != NETWORK` for packets that are of its protocol.
+    pub fn outside(self, end: End, network: IpNetwork) -> Rule {
+        let protocol = Protocol::of(network.ip());
+        self.address(protocol, end, protocol.length())
+            .with(Expr::Mask(Register::FIRST, &octets(network.mask())))
+            .with(Expr::Unequal(Register::FIRST, &octets(network.network())))
     }
 
     /// `ip saddr @SET`, or `ip saddr vmap @MAP`, for a table of both protocols.

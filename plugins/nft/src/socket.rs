@@ -16,7 +16,7 @@ use crate::batch::Batch;
 use crate::error::Error;
 use crate::object::Table;
 use crate::uapi::{SUBSYSTEM, verb};
-use crate::wire::{self, Content, DUMP, Header, Refusal, Writer};
+use crate::wire::{self, ACK, Content, DUMP, Header, Refusal, Writer};
 
 /// How often a look and a change are repeated when others change the ruleset in between. In a
 /// storm each round lets at least one of the callers through.
@@ -37,7 +37,8 @@ pub struct Nft {
 
 /// A question to the kernel.
 pub(crate) struct Question<'a> {
-    pub(crate) verb: u16,
+    /// The subsystem in the high byte, the verb in the low one.
+    pub(crate) kind: u16,
     /// 0 where the object has no family.
     pub(crate) family: u8,
     /// What an error says was asked for.
@@ -155,6 +156,22 @@ impl Nft {
         }
     }
 
+    /// Has one thing done outside of a batch; if what it is about is missing, it is done.
+    pub(crate) fn order(
+        &mut self,
+        question: &Question<'_>,
+        body: impl FnOnce(&mut Writer),
+    ) -> Result<(), Error> {
+        self.ask(question, ACK, body)?;
+        self.receive(question.wish)?;
+        let answer = wire::answers(&self.received).next();
+        match answer.map(|answer| answer.content()) {
+            Some(Content::End(Ok(()) | Err((Errno::ENOENT, _)))) => Ok(()),
+            Some(Content::End(Err(why))) => Err(refused(question.wish, why)),
+            Some(Content::Object(_)) | None => Err(unanswered(question.wish)),
+        }
+    }
+
     /// Asks for all objects that match and collects what `read` makes of each one's attributes;
     /// nothing if what they would be in is missing. Asks again if the ruleset changed meanwhile.
     pub(crate) fn dump<T>(
@@ -199,7 +216,7 @@ impl Nft {
         const GENERATION_ID: u16 = 1;
         let wish = "read the generation of the nf_tables ruleset";
         let question = Question {
-            verb: verb::GET_GENERATION,
+            kind: SUBSYSTEM << 8 | verb::GET_GENERATION,
             family: 0,
             wish,
         };
@@ -220,7 +237,7 @@ impl Nft {
     ) -> Result<(), Error> {
         self.sequence = self.sequence.wrapping_add(1);
         let header = Header {
-            kind: SUBSYSTEM << 8 | question.verb,
+            kind: question.kind,
             flags,
             sequence: self.sequence,
             family: question.family,

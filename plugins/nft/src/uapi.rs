@@ -3,6 +3,8 @@
 
 /// `NFNL_SUBSYS_NFTABLES`, the high byte of a message's type.
 pub(crate) const SUBSYSTEM: u16 = 10;
+/// `NFNL_SUBSYS_CTNETLINK`, the same for the kernel's memory of connections.
+pub(crate) const CONNTRACK: u16 = 1;
 
 /// `NFT_MSG_*`, as the low byte of a message's type.
 pub(crate) mod verb {

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A node with a pod that serves, and the networks that lead ports to it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use integration_tests::{Echo, Network, Node, Outside, Place, Pod, Runner, ask_tcp, ask_udp};
+use serde_json::{Value, json};
+
+/// The port on which pods serve.
+pub(crate) const SERVED: u16 = 80;
+pub(crate) const LOCALHOST: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
+pub(crate) const NODE: [IpAddr; 2] = [Outside::NODE_V4, Outside::NODE_V6];
+
+/// A node with an outside world.
+pub(crate) struct Site {
+    pub(crate) node: Node,
+    pub(crate) outside: Outside,
+    pub(crate) runner: Runner,
+}
+
+impl Site {
+    pub(crate) fn new() -> Site {
+        let node = Node::new();
+        Site {
+            outside: Outside::new(&node, 1500),
+            runner: Runner::new(&node),
+            node,
+        }
+    }
+
+    /// Attaches a pod that answers on [`SERVED`], by both families and protocols.
+    pub(crate) fn server(&self, network: &Network) -> (Pod, [Echo; 2]) {
+        let pod = self.runner.attach(network, &self.node);
+        let servers = serve(&pod);
+        (pod, servers)
+    }
+}
+
+/// Servers of both families on a pod's addresses.
+pub(crate) fn serve(pod: &Pod) -> [Echo; 2] {
+    pod.both_addresses()
+        .map(|address| Echo::start(pod, address, SERVED))
+}
+
+/// A dual-stack network whose pod has these mappings.
+pub(crate) fn network(mappings: Value) -> Network {
+    of_bridge("podnet", "cni0", 88, mappings)
+}
+
+/// As [`network`], one of several.
+pub(crate) fn of_bridge(name: &str, bridge: &str, number: u8, mappings: Value) -> Network {
+    let subnets = [format!("10.{number}.0.0/24"), format!("fd00:{number}::/64")];
+    let subnets = subnets.each_ref().map(String::as_str);
+    let keys = json!({"bridge": bridge, "ipMasq": true});
+    Network::of_bridge(name, &subnets, keys).followed_by(json!({
+        "type": "portmap",
+        "capabilities": {"portMappings": true},
+        "runtimeConfig": {"portMappings": mappings},
+    }))
+}
+
+/// A host port that leads to [`SERVED`].
+pub(crate) fn port(host: u16, protocol: &str) -> Value {
+    json!({"hostPort": host, "containerPort": SERVED, "protocol": protocol})
+}
+
+/// The port for both protocols.
+pub(crate) fn both(host: u16) -> Value {
+    json!([port(host, "tcp"), port(host, "udp")])
+}
+
+/// As whom a client is seen behind a port of the node, by TCP and UDP alike.
+#[track_caller]
+pub(crate) fn seen_at(client: &Place, address: IpAddr, port: u16) -> IpAddr {
+    let server = SocketAddr::new(address, port);
+    let seen = |ask: fn(&Place, SocketAddr) -> std::io::Result<SocketAddr>| {
+        let seen = ask(client, server);
+        seen.unwrap_or_else(|error| panic!("{server}: {error}"))
+            .ip()
+    };
+    let [tcp, udp] = [ask_tcp, ask_udp].map(seen);
+    assert_eq!(tcp, udp, "{server}");
+    tcp
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the table holds when all is right: names, sets and rules. Table `inet podwire` with a mapping
+//! of network `podnet`:
+//!
+//! ```text
+//! map hostport4-any { type inet_proto . inet_service : verdict
+//!     elements = { tcp . 8080 comment "podnet ID eth0" : goto hostport/podnet } }
+//! map hostport4-any-to { type inet_proto . inet_service : ipv4_addr . inet_service
+//!     elements = { tcp . 8080 comment "podnet ID eth0" : 10.1.0.5 . 80 } }
+//! chain hostport-prerouting {            # and hostport-output, for packets of the host itself
+//!     type nat hook prerouting priority dstnat + 1
+//!     fib daddr type local jump hostport
+//! }
+//! chain hostport {                       # the same for IPv6
+//!     ip6 daddr ::1 return
+//!     ip daddr . meta l4proto . th dport vmap @hostport4
+//!     meta nfproto ipv4 meta l4proto . th dport vmap @hostport4-any
+//! }
+//! chain hostport/podnet {                # one rule per family and alternative of its conditions
+//!     meta nfproto ipv4 goto hostport/podnet/dnat
+//! }
+//! chain hostport/podnet/dnat {
+//!     ip saddr 127.0.0.0/8 meta mark set meta mark | 0x2000
+//!     ip saddr 10.1.0.0/24 meta mark set meta mark | 0x2000 comment "10.1.0.0/24"
+//!     dnat ip to meta l4proto . th dport map @hostport4-any-to
+//! }
+//! chain hostport-postrouting {
+//!     type nat hook postrouting priority srcnat - 1
+//!     meta mark & 0x2000 != 0 ct status dnat masquerade comment "podnet"
+//! }
+//! chain hostport-localnet {              # route_localnet opens 127.0.0.1 to neighbours
+//!     type filter hook prerouting priority raw
+//!     iifname != "lo" ip daddr 127.0.0.0/8 drop
+//! }
+//! ```
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnetwork::IpNetwork;
+use nft::{
+    Base, Connection, DataType, End, Expr, Family, Found, Hook, Meta, Protocol, Register, Rule,
+    Set, Table, Values, Verdict,
+};
+
+use crate::conditions::of_family;
+use crate::conf::{Policy, Snat};
+use crate::holder;
+
+pub(crate) const TABLE: Table<'static> = Table {
+    family: Family::Inet,
+    name: "podwire",
+};
+/// Where packets are looked up.
+const DISPATCH: &str = "hostport";
+pub(crate) const POSTROUTING: &str = "hostport-postrouting";
+/// The chains that all networks share.
+pub(crate) const CHAINS: [(&str, Option<Hook>); 5] = [
+    (DISPATCH, None),
+    ("hostport-prerouting", Some(nat(0, -99))),
+    ("hostport-output", Some(nat(3, -99))),
+    (POSTROUTING, Some(nat(4, 99))),
+    ("hostport-localnet", Some(Hook::RAW_PREROUTING)),
+];
+/// `RTN_LOCAL` of linux/rtnetlink.h.
+const LOCAL: u32 = 2;
+/// `IPS_DST_NAT` of linux/netfilter/nf_conntrack_common.h.
+const DESTINATION_TRANSLATED: u32 = 1 << 5;
+const REGISTER: Register = Register::FIRST;
+
+/// Behind those that decide at the usual place: of all destination translations the first one holds,
+/// and what kube-proxy does for the cluster goes before what a pod wants of its node. In front of
+/// those that masquerade.
+const fn nat(number: u32, priority: i32) -> Hook {
+    Hook {
+        kind: "nat",
+        number,
+        priority,
+    }
+}
+
+/// The two maps for the mappings of a family: to verdicts and to the container's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Maps {
+    pub(crate) protocol: Protocol,
+    /// Whether the keys begin with an address of the host.
+    pub(crate) addressed: bool,
+}
+
+impl Maps {
+    /// In the order in which a packet meets them.
+    pub(crate) const ALL: [Maps; 4] = [
+        Maps::of(Protocol::V4, true),
+        Maps::of(Protocol::V4, false),
+        Maps::of(Protocol::V6, true),
+        Maps::of(Protocol::V6, false),
+    ];
+
+    pub(crate) const fn of(protocol: Protocol, addressed: bool) -> Maps {
+        Maps {
+            protocol,
+            addressed,
+        }
+    }
+
+    /// The map to the networks' chains.
+    pub(crate) const fn verdicts(self) -> &'static str {
+        match (self.protocol, self.addressed) {
+            (Protocol::V4, true) => "hostport4",
+            (Protocol::V4, false) => "hostport4-any",
+            (Protocol::V6, true) => "hostport6",
+            (Protocol::V6, false) => "hostport6-any",
+        }
+    }
+
+    /// The map to the container's address and port.
+    pub(crate) const fn targets(self) -> &'static str {
+        match (self.protocol, self.addressed) {
+            (Protocol::V4, true) => "hostport4-to",
+            (Protocol::V4, false) => "hostport4-any-to",
+            (Protocol::V6, true) => "hostport6-to",
+            (Protocol::V6, false) => "hostport6-any-to",
+        }
+    }
+
+    pub(crate) fn sets(self) -> [Set<'static>; 2] {
+        let address = match self.protocol {
+            Protocol::V4 => DataType::IPV4,
+            Protocol::V6 => DataType::IPV6,
+        };
+        let key = if self.addressed {
+            address.and(DataType::PROTOCOL).and(DataType::PORT)
+        } else {
+            DataType::PROTOCOL.and(DataType::PORT)
+        };
+        let set = |name, values| Set { name, key, values };
+        [
+            set(self.verdicts(), Values::Verdicts),
+            set(self.targets(), Values::Of(address.and(DataType::PORT))),
+        ]
+    }
+
+    /// `[ip daddr .] meta l4proto . th dport` in the registers from the first on.
+    fn load(self, rule: Rule) -> Rule {
+        let (offset, words) = match self.protocol {
+            Protocol::V4 => (16, 1),
+            Protocol::V6 => (24, 4),
+        };
+        let address = Expr::Payload {
+            base: Base::Network,
+            offset,
+            length: words * 4,
+            into: Register::word(0),
+        };
+        let (rule, next) = match self.addressed {
+            true => (rule.with(address), words),
+            false => (rule, 0),
+        };
+        rule.with(Expr::Meta(Meta::Transport, Register::word(next)))
+            .with(Expr::Payload {
+                base: Base::Transport,
+                offset: 2,
+                length: 2,
+                into: Register::word(next + 1),
+            })
+    }
+
+    fn look_up(self, set: &'static str, found: Found) -> Rule {
+        let key = Register::word(0);
+        self.load(of_family(self.protocol))
+            .with(Expr::Lookup { set, key, found })
+    }
+
+    /// `dnat ip to … map @hostport4-to`
+    fn translation(self) -> Rule {
+        let port = match self.protocol {
+            Protocol::V4 => Register::word(1),
+            Protocol::V6 => Register::word(4),
+        };
+        let address = Register::word(0);
+        self.look_up(self.targets(), Found::Value(address))
+            .with(Expr::DestinationNat {
+                family: self.protocol.number(),
+                address,
+                port,
+            })
+    }
+}
+
+/// The rules of a chain that all networks share, but for those of single networks.
+pub(crate) fn shared(chain: &str) -> Vec<Rule> {
+    match chain {
+        DISPATCH => {
+            let by_verdict = |maps: Maps| maps.look_up(maps.verdicts(), Found::Verdict);
+            let rules = [not_to_itself()].into_iter();
+            rules.chain(Maps::ALL.map(by_verdict)).collect()
+        }
+        POSTROUTING => Vec::new(),
+        "hostport-localnet" => vec![not_from_neighbours()],
+        _ => vec![to_this_host()],
+    }
+}
+
+fn to_this_host() -> Rule {
+    Rule::new()
+        .with(Expr::DestinationType(REGISTER))
+        .with(Expr::Equal(REGISTER, &LOCAL.to_ne_bytes()))
+        .verdict(&Verdict::Jump(DISPATCH.to_owned()))
+}
+
+/// A client on `::1` would wait for an answer that the kernel drops; so it is told by the kernel, or
+/// by who listens there, that the port is not the container's.
+fn not_to_itself() -> Rule {
+    Rule::new()
+        .within(End::Destination, IpAddr::from(Ipv6Addr::LOCALHOST).into())
+        .verdict(&Verdict::Return)
+}
+
+/// What an interface with `route_localnet` would take for this host's loopback. Answers to what was
+/// translated have another destination here.
+fn not_from_neighbours() -> Rule {
+    let mut lo = [0; 16];
+    lo[..2].copy_from_slice(b"lo");
+    Rule::new()
+        .with(Expr::Meta(Meta::InputName, REGISTER))
+        .with(Expr::Unequal(REGISTER, &lo))
+        .within(End::Destination, loopback())
+        .drop()
+}
+
+fn loopback() -> IpNetwork {
+    IpNetwork::new([127, 0, 0, 0].into(), 8).expect("the prefix fits the family")
+}
+
+/// What one network has of its own.
+#[derive(Debug)]
+pub(crate) struct OfNetwork<'a> {
+    label: String,
+    policy: &'a Policy,
+}
+
+impl<'a> OfNetwork<'a> {
+    pub(crate) fn new(network: &str, policy: &'a Policy) -> Self {
+        Self {
+            label: holder::label(network),
+            policy,
+        }
+    }
+
+    /// The label in comments.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Where its mappings' packets go.
+    pub(crate) fn entry(&self) -> String {
+        entry_of(&self.label)
+    }
+
+    /// Where they go when the conditions are met.
+    pub(crate) fn translation(&self) -> String {
+        translation_of(&self.label)
+    }
+
+    /// The rules of [`Self::entry`].
+    pub(crate) fn conditions(&self) -> Vec<Rule> {
+        let verdict = Verdict::Goto(self.translation());
+        let rules = self.policy.conditions.iter().flat_map(|of| of.rules());
+        rules.map(|rule| rule.verdict(&verdict)).collect()
+    }
+
+    /// The rules of [`Self::translation`] that hold whoever is attached.
+    pub(crate) fn translations(&self) -> Vec<Rule> {
+        let marks = match self.policy.snat {
+            None => Vec::new(),
+            Some(snat) if snat.all => vec![marked(Rule::new(), snat)],
+            Some(snat) => vec![marked(Rule::new().within(End::Source, loopback()), snat)],
+        };
+        let translations = Maps::ALL.map(Maps::translation);
+        marks.into_iter().chain(translations).collect()
+    }
+
+    /// What hides the clients of one subnet, the container's neighbours, which would get their
+    /// answers past this host; of an address without a subnet the container itself.
+    pub(crate) fn neighbours(&self, address: IpNetwork) -> Option<Rule> {
+        let snat = self.policy.snat.filter(|snat| !snat.all)?;
+        let subnet = IpNetwork::new(address.network(), address.prefix()).ok()?;
+        let from = Rule::new().within(End::Source, subnet);
+        Some(marked(from, snat).comment(subnet.to_string()))
+    }
+
+    /// What hides the clients whose packets bear the mark.
+    pub(crate) fn masquerade(&self) -> Option<Rule> {
+        let snat = self.policy.snat.filter(|snat| !snat.external)?;
+        let any_of = |rule: Rule, bits: u32| {
+            rule.with(Expr::Mask(REGISTER, &bits.to_ne_bytes()))
+                .with(Expr::Unequal(REGISTER, &[0; 4]))
+        };
+        let rule = Rule::new().with(Expr::Meta(Meta::Mark, REGISTER));
+        let rule = any_of(rule, snat.mark).with(Expr::Connection(Connection::Status, REGISTER));
+        let rule = any_of(rule, DESTINATION_TRANSLATED).with(Expr::Masquerade);
+        Some(rule.comment(self.label.clone()))
+    }
+}
+
+/// The chain in which a network's conditions are.
+pub(crate) fn entry_of(label: &str) -> String {
+    format!("{DISPATCH}/{label}")
+}
+
+/// The chain that translates a network's packets.
+pub(crate) fn translation_of(label: &str) -> String {
+    format!("{DISPATCH}/{label}/dnat")
+}
+
+/// `meta mark set meta mark | MARK`
+fn marked(rule: Rule, snat: Snat) -> Rule {
+    rule.with(Expr::Meta(Meta::Mark, REGISTER))
+        .with(Expr::Bits {
+            register: REGISTER,
+            mask: &(!snat.mark).to_ne_bytes(),
+            flip: &snat.mark.to_ne_bytes(),
+        })
+        .with(Expr::SetMeta(Meta::Mark, REGISTER))
+}

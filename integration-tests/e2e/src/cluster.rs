@@ -157,13 +157,13 @@ impl Cluster {
     ///
     /// # Panics
     /// When it can't be executed.
-    pub fn kube_proxy(&self, member: &Member, mode: ProxyMode, pods: &[IpNetwork]) -> KubeProxy {
+    pub fn kube_proxy(&self, member: &Member, mode: ProxyMode, args: &[String]) -> KubeProxy {
         let account = format!("kube-proxy-{}", member.name);
         self.kubernetes
             .create_account(NAMESPACE, &account, &proxy_rules());
         let token = self.kubernetes.token(NAMESPACE, &account);
         let kubeconfig = self.control_plane.kubeconfig(User::Token(token));
-        KubeProxy::start(member, &kubeconfig, mode, pods)
+        KubeProxy::start(member, &kubeconfig, mode, args)
     }
 
     /// Starts flanneld in a member and waits until it is ready.

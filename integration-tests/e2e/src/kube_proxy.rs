@@ -5,7 +5,6 @@ use std::ops::Deref;
 use std::process::Command;
 
 use integration_tests::{Member, Program, binaries};
-use ipnetwork::IpNetwork;
 
 use crate::PATIENCE;
 use crate::kubeconfig::Kubeconfig;
@@ -30,8 +29,7 @@ pub struct KubeProxy {
 }
 
 impl KubeProxy {
-    /// Starts it in a member, whose Node has the member's name. With `pods`, the networks of all pods
-    /// (`--cluster-cidr`), it masquerades what comes from elsewhere and asks for a Service.
+    /// Starts it in a member, whose Node has the member's name, with `args` after its own.
     ///
     /// # Panics
     /// When it can't be executed.
@@ -39,7 +37,7 @@ impl KubeProxy {
         member: &Member,
         kubeconfig: &Kubeconfig,
         mode: ProxyMode,
-        pods: &[IpNetwork],
+        args: &[String],
     ) -> Self {
         member.node.write(KUBECONFIG, kubeconfig.text());
         let mut command = Command::new(binaries::tool("cluster/kube-proxy"));
@@ -50,10 +48,7 @@ impl KubeProxy {
         ]);
         // What a namespace can't set: how many flows the kernel tracks, and what it kills first.
         command.args(["--conntrack-max-per-core=0", "--oom-score-adj=0"]);
-        if !pods.is_empty() {
-            let pods: Vec<_> = pods.iter().map(IpNetwork::to_string).collect();
-            command.arg(format!("--cluster-cidr={}", pods.join(",")));
-        }
+        command.args(args);
         Self {
             program: Program::start(&member.node, &mut command),
             mode,

@@ -11,9 +11,12 @@ use integration_tests::{Place, ask_tcp};
 use serde_json::json;
 
 use crate::in_both_modes;
-use crate::scene::{Scene, Setting, seen_by};
+use crate::scene::{Scene, Setting, bridge_addresses, seen_by, serve, set_bridge_calls};
 
-in_both_modes!(an_answer_from_the_same_bridge_comes_from_a_stranger);
+in_both_modes!(
+    an_answer_from_the_same_bridge_comes_from_a_stranger,
+    routed_pods_reach_the_service,
+);
 
 fn without_calls(mode: ProxyMode) -> Setting {
     Setting {
@@ -44,6 +47,44 @@ fn an_answer_from_the_same_bridge_comes_from_a_stranger(mode: ProxyMode) {
     // What the node asks, or leads to a pod for others, is routed.
     for address in &near.addresses {
         seen_by(&scene.node().node, *address);
+    }
+}
+
+/// With `routeViaGateway` the answer goes by the gateway, too; so it does with br_netfilter, which is in
+/// no one's way but of a pod that asks itself.
+fn routed_pods_reach_the_service(mode: ProxyMode) {
+    let scene = Scene::new(&Setting {
+        bridge: json!({"routeViaGateway": true, "hairpinMode": null}),
+        ..without_calls(mode)
+    });
+    let near = scene.service("near", &json!({}), &[scene.near()]);
+    let far = scene.service("far", &json!({}), &[scene.far()]);
+    let own = scene.service("own", &json!({}), &[scene.client()]);
+    let _servers = serve(scene.client());
+    for calls in [false, true] {
+        set_bridge_calls(scene.node(), calls);
+        for service in [&near, &far] {
+            let clients = scene.client().all_addresses();
+            for (address, client) in service.addresses.iter().zip(clients) {
+                assert_eq!(seen_by(scene.client(), *address), client, "{calls}");
+            }
+        }
+        for address in &own.addresses {
+            let asked = ask_tcp(scene.client(), SocketAddr::new(*address, Service::HTTP));
+            assert_eq!(asked.is_ok(), !calls, "{asked:?}");
+        }
+    }
+}
+
+/// kube-proxy's own way out: nobody sees who asks.
+#[test]
+fn so_do_pods_whom_kube_proxy_masquerades() {
+    let mut setting = without_calls(ProxyMode::Iptables);
+    setting.proxy.push("--masquerade-all".to_owned());
+    let scene = Scene::new(&setting);
+    let near = scene.service("near", &json!({}), &[scene.near()]);
+    for (address, bridge) in near.addresses.iter().zip(bridge_addresses(scene.node())) {
+        assert_eq!(seen_by(scene.client(), *address), bridge);
     }
 }
 

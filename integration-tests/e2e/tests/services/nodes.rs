@@ -21,7 +21,7 @@ fn nodes_reach_a_service(mode: ProxyMode) {
 /// address, to another node's it gets that of the VXLAN device by the overlay's own rule.
 fn so_they_do_when_kube_proxy_knows_no_network(mode: ProxyMode) {
     let setting = Setting {
-        cluster_cidr: false,
+        proxy: Vec::new(),
         ..mode.into()
     };
     reach(&setting);
@@ -38,10 +38,10 @@ fn reach(setting: &Setting) {
     let near = scene.service("near", &json!({}), &[scene.near()]);
     let far = scene.service("far", &json!({}), &[scene.far()]);
     let node = scene.node();
-    let by_bridge = if setting.cluster_cidr {
-        bridge_addresses(node)
-    } else {
+    let by_bridge = if setting.proxy.is_empty() {
         node.underlay()
+    } else {
+        bridge_addresses(node)
     };
     for (service, wanted) in [(near, by_bridge), (far, vteps(node))] {
         for (address, wanted) in service.addresses.iter().zip(wanted) {

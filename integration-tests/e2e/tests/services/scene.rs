@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use e2e_tests::{Cluster, KubeProxy, PATIENCE, ProxyMode, Service};
 use integration_tests::conntrack::{Flow, flows};
-use integration_tests::{Agent, Echo, Member, Place, Pod, Stack, ask_tcp, ask_udp};
+use integration_tests::{Agent, Echo, Fleet, Member, Place, Pod, Stack, ask_tcp, ask_udp};
 use serde_json::{Value, json};
 
 /// A cluster with pods, of which the first two serve.
@@ -27,8 +27,8 @@ pub(crate) struct Setting {
     pub(crate) bridge: Value,
     /// The nodes' `bridge-nf-call-iptables` and `bridge-nf-call-ip6tables`.
     pub(crate) bridge_calls: bool,
-    /// Whether kube-proxy is told the cluster's network.
-    pub(crate) cluster_cidr: bool,
+    /// kube-proxy's arguments.
+    pub(crate) proxy: Vec<String>,
 }
 
 impl From<ProxyMode> for Setting {
@@ -38,7 +38,7 @@ impl From<ProxyMode> for Setting {
             mode,
             bridge: json!({}),
             bridge_calls: true,
-            cluster_cidr: true,
+            proxy: vec![format!("--cluster-cidr={}", Fleet::NETWORK.join(","))],
         }
     }
 }
@@ -65,15 +65,9 @@ impl Scene {
         };
         let [near, far] = [&members[0], &members[1]];
         let pods: Vec<_> = [near, far, near].map(attach).into();
-        let network = cluster.fleet.network();
-        let known = if setting.cluster_cidr {
-            &network[..]
-        } else {
-            &[]
-        };
         let proxies = members
             .iter()
-            .map(|member| cluster.kube_proxy(member, setting.mode, known));
+            .map(|member| cluster.kube_proxy(member, setting.mode, &setting.proxy));
         Self {
             _servers: pods[..2].iter().flat_map(serve).collect(),
             proxies: proxies.collect(),
@@ -156,7 +150,7 @@ impl Scene {
 }
 
 /// A pod's server on each of its addresses.
-fn serve(pod: &Pod) -> Vec<Echo> {
+pub(crate) fn serve(pod: &Pod) -> Vec<Echo> {
     let addresses = pod.all_addresses().into_iter();
     addresses
         .map(|address| Echo::start(pod, address, Service::TARGET))

@@ -8,7 +8,7 @@
 # make dist | image           what `install` installs, below target/dist | and as a container image
 # make build | tools | lint    the shipped executables | the Go programs of the tests | format and lints
 
-PLUGINS := bandwidth bridge firewall flannel host-local loopback portmap ptp static vxlan
+PLUGINS := bandwidth bridge firewall flannel host-local loopback portmap ptp static tuning vxlan
 AGENT := podwired
 PLUGIN_DIR := $(DESTDIR)/opt/cni/bin
 AGENT_DIR := $(DESTDIR)/usr/local/bin

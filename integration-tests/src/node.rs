@@ -86,6 +86,11 @@ impl Node {
         });
     }
 
+    /// Gives the node an empty `/etc`, for files there that plugins read.
+    pub fn empty_etc(&self) {
+        self.run(|| tmpfs(Path::new("/etc")));
+    }
+
     /// Makes `/proc/sys` read-only for all that is started here from now on, as it is in a container
     /// that is not privileged.
     ///

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use integration_tests::{Execution, binaries};
 
-const PLUGINS: [&str; 8] = [
+const PLUGINS: [&str; 9] = [
     "bandwidth",
     "bridge",
     "flannel",
@@ -17,6 +17,7 @@ const PLUGINS: [&str; 8] = [
     "loopback",
     "ptp",
     "static",
+    "tuning",
     "vxlan",
 ];
 /// Where each kind of executables is installed, below DESTDIR.

@@ -7,13 +7,14 @@ use integration_tests::{
 };
 use serde_json::json;
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     "bandwidth",
     "bridge",
     "flannel",
     "host-local",
     "loopback",
     "static",
+    "tuning",
     "vxlan",
 ];
 

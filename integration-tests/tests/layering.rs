@@ -7,7 +7,7 @@ use integration_tests::Metadata;
 
 /// Each package with those of this workspace that it may name as a dependency. A new package
 /// needs a line here and in `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("podwire-cni", &[]),
     ("podwire-net", &[]),
     ("podwire-nft", &[]),
@@ -50,6 +50,15 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("ptp", &["podwire-attachment", "podwire-cni", "podwire-net"]),
     ("host-local", &["podwire-cni"]),
     ("static", &["podwire-cni"]),
+    (
+        "tuning",
+        &[
+            "podwire-attachment",
+            "podwire-cni",
+            "podwire-net",
+            "podwire-nft",
+        ],
+    ),
     ("flannel", &["podwire-cni"]),
     ("podwire-topology", &[]),
     (

@@ -5,13 +5,14 @@
 use integration_tests::{Bench, Execution, binaries, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     "bandwidth",
     "bridge",
     "flannel",
     "host-local",
     "loopback",
     "static",
+    "tuning",
     "vxlan",
 ];
 const VERBS: [&str; 5] = ["ADD", "CHECK", "DEL", "GC", "STATUS"];

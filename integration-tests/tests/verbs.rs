@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 use integration_tests::{Execution, Outcome, binaries};
 use serde_json::json;
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     "bandwidth",
     "bridge",
     "flannel",
     "host-local",
     "loopback",
     "static",
+    "tuning",
     "vxlan",
 ];
 
@@ -69,7 +70,14 @@ fn version_is_answered_whatever_standard_input_is() {
 #[test]
 fn version_is_answered_as_the_reference_plugins_do() {
     // There is neither flannel nor vxlan among them.
-    for plugin in ["bandwidth", "bridge", "host-local", "loopback", "static"] {
+    for plugin in [
+        "bandwidth",
+        "bridge",
+        "host-local",
+        "loopback",
+        "static",
+        "tuning",
+    ] {
         let [ours, theirs] = [binaries::plugins(), &binaries::go_plugins()]
             .map(|directory| run(&directory.join(plugin), "</dev/null", Some("VERSION")).stdout);
         assert_eq!(ours, theirs, "{plugin}");

@@ -25,3 +25,30 @@ pub(super) fn addresses(file: &str) {
     example.cnitool("del", &b, &for_b).assert_silent();
     example.end(&[&a], &for_a);
 }
+
+/// Pods with an interface, and a namespace, of which some things are as they are wished.
+pub(super) fn tuned(file: &str) {
+    let example = Example::new(file);
+    let env = [("CAP_ARGS", r#"{"mac": "02:00:00:00:00:99"}"#)];
+    let (a, result) = example.attach("a", &env);
+    let (b, _) = example.attach("b", &[]);
+    let link = a.link("eth0");
+    assert_eq!(
+        (link.mtu, &*link.mac.to_string()),
+        (1400, "02:00:00:00:00:99")
+    );
+    assert_eq!(result["interfaces"][2]["mac"], "02:00:00:00:00:99");
+    for (path, value) in [
+        ("net/core/somaxconn", "1024"),
+        ("net/ipv4/conf/eth0/arp_ignore", "1"),
+    ] {
+        let found = a.run(|| net::sysctl::read(path));
+        assert_eq!(found.expect("it is there"), value, "{path}");
+    }
+    for address in [b.ipv4("eth0"), addresses_of(&result, "gateway")[0]] {
+        assert!(ping(&a, address, PATIENCE), "{address}");
+    }
+    assert!(ping(&b, a.ipv4("eth0"), PATIENCE));
+    example.cnitool("del", &b, &[]).assert_silent();
+    example.end(&[&a], &env);
+}

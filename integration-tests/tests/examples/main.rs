@@ -44,6 +44,7 @@ examples! {
     limited_rates: "limited.conflist", limits::limited;
     pods_without_a_bridge: "ptp.conflist", routed;
     addresses_that_the_runtime_chooses: "addresses-by-the-runtime.conflist", by_runtime::addresses;
+    a_tuned_interface: "tuning.conflist", by_runtime::tuned;
     vlan_access: "vlan-access.conflist", |file| with_vlan_filtering("vlan_access", || routed(file));
     vlan_trunk: "vlan-trunk.conflist", |file| with_vlan_filtering("vlan_trunk", || layer2::trunk(file));
 }
@@ -126,7 +127,7 @@ impl Example {
     /// its pods nothing.
     fn assert_nothing_left(&self) {
         let bridge = &*self.bridge();
-        let kept = [bridge, "forward", "podwire", "/var/lib/cni"];
+        let kept = [bridge, "forward", "podwire", "/var/lib/cni", "/run/cni"];
         self.before.assert_nothing_left(&self.node, &kept);
         let state = State::of(&self.node);
         // The bridge has a port of its own, for a gateway in a VLAN.

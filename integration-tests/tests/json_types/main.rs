@@ -9,6 +9,7 @@ mod host_local;
 mod portmap;
 mod ptp;
 mod static_ipam;
+mod tuning;
 mod vxlan;
 
 use std::fs;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use Kind::{Boolean, Integer, List, Number, Object, Text, TextOrList};
 
 /// The plugins that have keys, and those keys; a documented one that is missing fails.
-const PLUGINS: [(&str, &[(&str, Kind)]); 9] = [
+const PLUGINS: [(&str, &[(&str, Kind)]); 10] = [
     ("bandwidth", bandwidth::KEYS),
     ("bridge", bridge::KEYS),
     ("firewall", firewall::KEYS),
@@ -28,6 +29,7 @@ const PLUGINS: [(&str, &[(&str, Kind)]); 9] = [
     ("portmap", portmap::KEYS),
     ("ptp", ptp::KEYS),
     ("static", static_ipam::KEYS),
+    ("tuning", tuning::KEYS),
     ("vxlan", vxlan::KEYS),
 ];
 

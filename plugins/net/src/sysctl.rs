@@ -34,8 +34,22 @@ pub fn ensure(path: &str, value: &str) -> Result<(), Error> {
     if read(path)?.split_whitespace().eq(value.split_whitespace()) {
         return Ok(());
     }
+    write(path, value)
+}
+
+/// Gives a setting this value, whatever it has; for settings that cannot be read.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &str, value: &str) -> Result<(), Error> {
     fs::write(file(path), value)
         .map_err(|e| Cause::from(e).during(format!("cannot set the sysctl {path} to {value:?}")))
+}
+
+/// Whether there is such a setting, or a directory of them.
+#[must_use]
+pub fn exists(path: &str) -> bool {
+    access(file(path).as_str(), AccessFlags::F_OK).is_ok()
 }
 
 /// Whether a setting could be written now: in an unprivileged container `/proc/sys` is read-only.

@@ -92,6 +92,12 @@ pub fn missing(
     Ok(lacks)
 }
 
+/// The address whose frames the guard of `port` lets pass; `None` if it has none.
+pub fn admitted(nft: &mut Nft, port: &str) -> Result<Option<[u8; 6]>, Error> {
+    let guarded = nft.element(TABLE, GUARDED.name, &key(port))?;
+    Ok(guarded.as_ref().and_then(mac_of))
+}
+
 /// Removes the guard of `port`; nothing if it has none.
 pub fn release(nft: &mut Nft, port: &str) -> Result<(), Error> {
     nft.transact(|nft| {

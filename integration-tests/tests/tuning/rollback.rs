@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An ADD that fails leaves everything as it was.
+
+use serde_json::{Value, json};
+
+use crate::{BACKUP, Site, everything};
+
+fn assert_fails(site: &Site, keys: &Value, code: u64, words: &[&str]) {
+    let before = (site.link(), site.sysctl("net/core/somaxconn"));
+    site.bench
+        .assert_refuses(&site.call("ADD", keys), code, words);
+    assert_eq!((site.link(), site.sysctl("net/core/somaxconn")), before);
+}
+
+#[test]
+fn what_the_kernel_refuses_takes_everything_back() {
+    let site = Site::new();
+    // The queue needs memory for its length, and there is never enough for this one.
+    site.pod
+        .tool("tc", "qdisc replace dev eth0 root pfifo_fast");
+    let mut keys = everything();
+    keys["sysctl"] = json!({"net.core.somaxconn": "777"});
+    keys["txQLen"] = json!(4_294_967_295_u32);
+    assert_fails(
+        &site,
+        &keys,
+        100,
+        &["give \"eth0\" MAC address", "queue length 4294967295"],
+    );
+    keys["txQLen"] = json!(77);
+    keys["sysctl"] = json!({"net.core.somaxconn": "777", "net.ipv4.conf.IFNAME.arp_filter": "x"});
+    assert_fails(
+        &site,
+        &keys,
+        100,
+        &["net/ipv4/conf/eth0/arp_filter", "Invalid argument"],
+    );
+}
+
+#[test]
+fn a_backup_that_cannot_be_written_takes_everything_back() {
+    let site = Site::new();
+    site.bench.node.write("/run/lab/file", "");
+    let mut keys = everything();
+    keys["sysctl"] = json!({"net.core.somaxconn": "777"});
+    keys["dataDir"] = json!("/run/lab/file");
+    assert_fails(
+        &site,
+        &keys,
+        5,
+        &["cannot write the backup \"/run/lab/file/a_eth0.json\""],
+    );
+}
+
+#[test]
+fn an_earlier_backup_comes_back() {
+    let site = Site::new();
+    site.add(&json!({"mtu": 1400}));
+    let backup = site.bench.node.read(BACKUP);
+    let tuned = site.link();
+    let keys = json!({"txQLen": 5, "sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "x"}});
+    site.call("ADD", &keys)
+        .run(&site.bench.node)
+        .assert_refused(100, &[]);
+    assert_eq!(site.bench.node.read(BACKUP), backup);
+    assert_eq!(site.link(), tuned);
+}

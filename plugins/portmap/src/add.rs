@@ -23,6 +23,12 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     let mappings = resolve(&conf.wishes, &addresses)?;
     let network = &call.network.name;
     let holder = holder::of(network, &call.attachment);
+    let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
+    let mappings = table::without_siblings(&mut nft, &holder, mappings)
+        .or_code(Code::FIREWALL, "read the port mappings")?;
+    if mappings.is_empty() {
+        return Ok(prev.clone());
+    }
     let wish = Wish {
         network: OfNetwork::new(network, &conf.policy),
         holder: &holder,
@@ -32,7 +38,6 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
     let ends = sandbox::ends(&host, &call.netns, &call.attachment, &mappings)?;
     let ports = sandbox::loopback_ports(&host, &conf.policy, &mappings)?;
-    let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
     table::ensure(&mut nft, &wish).map_err(refused)?;
     let mut undo = Undo::new();
     undo.push(|| drop(take_back(network, &holder)));

@@ -22,14 +22,20 @@ pub(crate) fn check(call: &Check) -> Result<(), Error> {
     let addresses = prev.container_addresses(&call.attachment.ifname);
     let mappings = resolve(&conf.wishes, &addresses)?;
     let network = &call.network.name;
+    let holder = holder::of(network, &call.attachment);
+    let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
+    let mappings = table::without_siblings(&mut nft, &holder, mappings)
+        .or_code(Code::FIREWALL, "read the port mappings")?;
+    if mappings.is_empty() {
+        return Ok(());
+    }
     let wish = Wish {
         network: OfNetwork::new(network, &conf.policy),
-        holder: &holder::of(network, &call.attachment),
+        holder: &holder,
         mappings: &mappings,
         addresses: &addresses,
     };
     let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
-    let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
     let missing = table::missing(&mut nft, &wish);
     let mut findings = missing.or_code(Code::FIREWALL, "read the port mappings")?;
     for part in [

@@ -28,6 +28,12 @@ pub(crate) fn is_of(holder: &str, label: &str) -> bool {
         .is_some_and(|(whose, _)| whose == label)
 }
 
+/// Whether two holders are attachments of one container.
+pub(crate) fn share_container(one: &str, other: &str) -> bool {
+    let container = |holder: &str| holder.split(' ').nth(1).map(str::to_owned);
+    container(one).is_some_and(|id| container(other) == Some(id))
+}
+
 /// A name, or its beginning and a hash behind a slash, which no name has.
 fn shortened(name: &str, longest: usize) -> String {
     if name.len() <= longest {
@@ -59,6 +65,13 @@ mod tests {
         let holder = of("podnet", &attachment(&id));
         assert_eq!(holder, format!("podnet {id} eth0"));
         assert!(is_of(&holder, &label("podnet")) && !is_of(&holder, &label("podne")));
+    }
+
+    #[test]
+    fn attachments_of_a_container_are_siblings() {
+        let [one, other] = ["a", "b"].map(|network| of(network, &attachment("c")));
+        assert!(share_container(&one, &other));
+        assert!(!share_container(&one, &of("a", &attachment("d"))));
     }
 
     #[test]

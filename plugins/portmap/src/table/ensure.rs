@@ -43,29 +43,34 @@ pub(crate) fn ensure(nft: &mut Nft, wish: &Wish<'_>) -> Result<(), Refusal> {
 /// A wish that somebody else's mapping is in the way of.
 fn conflict(nft: &mut Nft, wish: &Wish<'_>) -> Result<Option<(HostEnd, Held)>, Error> {
     for mapping in wish.mappings {
-        let host = mapping.host;
-        let mut held = Vec::new();
-        // Whoever wants one address is in the way of nobody but who has that, or all of them.
-        let all = Maps::of(host.protocol, false);
-        let any = HostEnd {
-            address: None,
-            ..host
-        };
-        let found = nft.element(TABLE, all.targets(), &key_of(&any))?;
-        held.extend(found.and_then(|it| element::held(all, &it)));
-        let single = Maps::of(host.protocol, true);
-        if host.address.is_some() {
-            let found = nft.element(TABLE, single.targets(), &key_of(&host))?;
-            held.extend(found.and_then(|it| element::held(single, &it)));
-        } else {
-            held.extend(element::read(nft, single)?);
-        }
-        let others = |held: &Held| held.mapping.host.overlaps(&host) && held.holder != wish.holder;
-        if let Some(other) = held.into_iter().find(others) {
-            return Ok(Some((host, other)));
+        let held = in_the_way(nft, mapping.host)?;
+        if let Some(other) = held.into_iter().find(|held| held.holder != wish.holder) {
+            return Ok(Some((mapping.host, other)));
         }
     }
     Ok(None)
+}
+
+/// The mappings that overlap what one wants of the host.
+pub(super) fn in_the_way(nft: &mut Nft, host: HostEnd) -> Result<Vec<Held>, Error> {
+    let mut held = Vec::new();
+    // Whoever wants one address is in the way of nobody but who has that, or all of them.
+    let all = Maps::of(host.protocol, false);
+    let any = HostEnd {
+        address: None,
+        ..host
+    };
+    let found = nft.element(TABLE, all.targets(), &key_of(&any))?;
+    held.extend(found.and_then(|it| element::held(all, &it)));
+    let single = Maps::of(host.protocol, true);
+    if host.address.is_some() {
+        let found = nft.element(TABLE, single.targets(), &key_of(&host))?;
+        held.extend(found.and_then(|it| element::held(single, &it)));
+    } else {
+        held.extend(element::read(nft, single)?);
+    }
+    held.retain(|held| held.mapping.host.overlaps(&host));
+    Ok(held)
 }
 
 /// Adds what is missing of the table, its maps, its shared chains and their rules.

@@ -5,6 +5,7 @@ mod element;
 mod ensure;
 mod missing;
 mod remove;
+mod siblings;
 
 use ipnetwork::IpNetwork;
 
@@ -15,6 +16,7 @@ pub(crate) use element::Held;
 pub(crate) use ensure::{Refusal, ensure};
 pub(crate) use missing::missing;
 pub(crate) use remove::remove;
+pub(crate) use siblings::without_siblings;
 
 /// What an attachment wants of the table.
 #[derive(Debug)]

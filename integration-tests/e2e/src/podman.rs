@@ -3,12 +3,14 @@
 //! networks are CNI's (`network_backend = "cni"`), by the plugins of any directory.
 
 use std::fs::{self, OpenOptions};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use integration_tests::{Node, Outcome, Place};
+use integration_tests::{Node, Outcome, Place, http};
 
+use crate::PATIENCE;
 use crate::image::{IMAGE, SERVER, image};
 
 /// Where a node's podman has everything.
@@ -122,7 +124,26 @@ impl<'a> Podman<'a> {
     pub fn run(&self, name: &str, options: &str) -> Place {
         let outcome = self.run_outcome(name, options);
         assert!(outcome.success(), "podman run {options}: {outcome}");
-        self.container(name)
+        self.serving(name)
+    }
+
+    /// Starts a container that has been stopped.
+    ///
+    /// # Panics
+    /// When it does not come to run.
+    pub fn start(&self, name: &str) -> Place {
+        self.say(&format!("start {name}"));
+        self.serving(name)
+    }
+
+    /// A container whose server has begun, as it sees by itself.
+    fn serving(&self, name: &str) -> Place {
+        let container = self.container(name);
+        let own = SocketAddr::from(([127, 0, 0, 1], 80));
+        http::until(&container, own, "/", PATIENCE, |answer| {
+            answer.status == 200
+        });
+        container
     }
 
     /// A running container's network. Whoever keeps it keeps the network namespace alive.

@@ -32,11 +32,9 @@ pub(crate) fn stopped_and_started(site: &Site<'_>) {
         site.podman.say("stop --time 0 server");
         assert_runs(site, false);
         site.assert_no_attachment();
-        site.podman.say("start server");
+        site.podman.start("server");
         assert_runs(site, true);
     }
-    site.podman.say("restart --time 0 server");
-    assert_runs(site, true);
     site.podman.say("stop --time 0 server");
     site.podman.say("rm server");
     site.assert_no_attachment();
@@ -54,7 +52,7 @@ pub(crate) fn killed(site: &Site<'_>) {
         .eventually(PATIENCE, || site.attachments().is_empty());
     assert!(cleaned.is_some(), "left: {:#?}", site.attachments());
     assert_runs(site, false);
-    site.podman.say("start server");
+    site.podman.start("server");
     assert_runs(site, true);
     site.end_last("server");
     site.podman.say("network rm own");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What operators and other programs find in the kernel and in results.
 
-use integration_tests::{Bench, Network};
+use integration_tests::{Bench, Network, Runner, binaries};
 use serde_json::json;
 
-use crate::{attach, chain, ifbs, interfaces, limits};
+use crate::{alone, attach, chain, ifbs, interfaces, limits};
 
 #[test]
 fn without_limits_there_is_nothing_but_the_result() {
@@ -66,6 +66,34 @@ fn tc_shows_the_limits_where_the_reference_plugin_has_them() {
     let shown = tc(&format!("filter show dev {port} parent ffff:"));
     let redirect = format!("mirred (Egress Redirect to device {ifb}) stolen");
     assert!(shown.contains(&redirect), "{shown}");
+}
+
+#[test]
+fn an_annotation_has_a_burst_that_fits_its_rate() {
+    let bench = Bench::new();
+    let network = chain(&bench, &json!({}));
+    // dockershim's, containerd's and CRI-O's.
+    for burst in [2_147_483_647_u64, 4_294_967_295, 34_359_738_359] {
+        let annotations = json!({"ingressRate": 16_000_000, "ingressBurst": burst});
+        let annotated = |runner: Runner| runner.with_capability("bandwidth", annotations.clone());
+        let runner = annotated(Runner::new(&bench.node));
+        let pod = runner.attach(&network, &bench.node);
+        let port = runner.port(&network, &pod);
+        let shown = bench
+            .node
+            .tool("tc", &format!("qdisc show dev {port} root"));
+        assert!(shown.contains(" rate 16Mbit burst 2000000b "), "{shown}");
+        runner.check(&network, &pod, "eth0").unwrap();
+        runner.del(&network, &pod, "eth0").unwrap();
+        // With pods of the reference plugin's nothing is wrong.
+        let go = annotated(Runner::with_plugins(&bench.node, binaries::go_plugins()));
+        let pod = bench.node.pod("old");
+        let mut check = alone(&json!({"runtimeConfig": {"bandwidth": annotations}}));
+        check["prevResult"] = go.add(&network, &pod, "eth0").unwrap();
+        let check = bench.call_with("CHECK", "old", &check);
+        check.run(&bench.node).assert_silent();
+        go.del(&network, &pod, "eth0").unwrap();
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Limits as packets meet them.
 
-use integration_tests::{Bench, PATIENCE, Runner, ping};
+use integration_tests::{Bench, Network, Node, PATIENCE, Pod, Runner, ping, ping_unfragmented};
 use serde_json::{Value, json};
 
 use crate::{BURST, CRAWL, assert_passes, assert_unlimited, attach, chain, limit, limits};
 
 /// A fresh pod for each flood, since a burst is to be had once.
-fn pods<'a>(bench: &'a Bench, keys: &'a Value) -> impl Fn(&str) -> integration_tests::Pod + 'a {
+fn pods<'a>(bench: &'a Bench, keys: &'a Value) -> impl Fn(&str) -> Pod + 'a {
     move |name| attach(bench, &chain(bench, keys), name)
 }
 
@@ -74,8 +74,7 @@ fn a_rate_of_many_gigabits_and_a_burst_of_many_seconds_let_everything_pass() {
     for (name, rate, burst) in [
         ("fast", 40_000_000_000, 1_000_000_000),
         ("fastest", u64::MAX, 34_359_738_359),
-        // containerd's burst for every annotation.
-        ("annotated", 1_000_000, most),
+        ("patient", 1_000_000, most),
     ] {
         let keys = json!({
             "ingressRate": rate, "ingressBurst": burst, "egressRate": rate, "egressBurst": burst,
@@ -91,6 +90,41 @@ fn a_rate_of_many_gigabits_and_a_burst_of_many_seconds_let_everything_pass() {
 }
 
 #[test]
+fn pods_that_the_host_routes_are_limited_as_well() {
+    let node = Node::new();
+    let runner = Runner::new(&node);
+    let network = Network::new(json!({
+        "cniVersion": "1.1.0",
+        "name": "routed",
+        "plugins": [{
+            "type": "ptp",
+            "ipam": {
+                "type": "host-local",
+                "ranges": [[{"subnet": "10.9.0.0/24"}], [{"subnet": "fd00:9::/64"}]],
+                "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
+            },
+        }],
+    }));
+    let mut limited = json!({"type": "bandwidth"});
+    for (key, value) in limits().as_object().unwrap() {
+        limited[key] = value.clone();
+    }
+    let limited = network.followed_by(limited);
+    for family in 0..2 {
+        let other = runner.attach(&network, &node);
+        let pod = runner.attach(&limited, &node);
+        let (own, others) = (pod.both_addresses(), other.both_addresses());
+        // In this order: who has used up his burst cannot answer who asks for his MAC address.
+        assert_passes(&pod, &other, others[family], BURST * 2);
+        assert_passes(&other, &pod, own[family], BURST);
+        runner.check(&limited, &pod, "eth0").unwrap();
+        runner.del(&limited, &pod, "eth0").unwrap();
+        runner.del(&network, &other, "eth0").unwrap();
+    }
+    assert_eq!(crate::ifbs(&node), [""; 0]);
+}
+
+#[test]
 fn a_burst_of_one_frame_lets_full_frames_pass() {
     let bench = Bench::new();
     // A frame every twelve milliseconds.
@@ -101,7 +135,7 @@ fn a_burst_of_one_frame_lets_full_frames_pass() {
     let pod = attach(&bench, &chain(&bench, &keys), "pod");
     for address in bench.keeper.both_addresses() {
         assert!(ping(&pod, address, PATIENCE), "{address}");
-        let sent = integration_tests::ping_unfragmented(&pod, address, 1500, PATIENCE);
+        let sent = ping_unfragmented(&pod, address, 1500, PATIENCE);
         assert!(sent.is_ok(), "a full frame to {address}: {sent:?}");
     }
 }

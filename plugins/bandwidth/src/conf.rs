@@ -10,6 +10,16 @@ use std::time::Duration;
 /// How long a packet waits at most before one more is dropped; the reference plugin's choice.
 const LATENCY: Duration = Duration::from_millis(25);
 
+/// Bursts that runtimes make up for a Kubernetes annotation, which has none: dockershim's,
+/// containerd's and CRI-O's. Taken at its word, CRI-O's would let the first 4 GiB pass unlimited.
+const MADE_UP: [u64; 3] = [(1 << 31) - 1, (1 << 32) - 1, (1 << 35) - 9];
+
+/// Where the runtime's limits are.
+const POD: &str = "runtimeConfig.bandwidth.";
+
+/// The least burst in bytes where nobody says one: two of the largest segments that are sent as one.
+const LEAST: u64 = 128 * 1024;
+
 /// Limits as typed; 0 is none.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -38,8 +48,8 @@ struct RawBandwidth {
 pub(crate) struct Limit {
     /// Bytes a second, not 0.
     rate: u64,
-    /// Bytes that pass at once after a pause.
-    burst: u32,
+    /// Bytes that pass at once after a pause; `None` where nobody says.
+    burst: Option<u32>,
 }
 
 /// The limits of an attachment; none where a direction is not limited.
@@ -58,7 +68,6 @@ impl Conf {
     pub(crate) fn new(network: &Network) -> Result<Self, Error> {
         let own: RawLimits = network.conf()?;
         let RawBandwidth { bandwidth: pod } = network.conf::<RawRuntime>()?.runtime_config;
-        const POD: &str = "runtimeConfig.bandwidth.";
         let ingress = [
             limit(("", "ingress"), own.ingress_rate, own.ingress_burst)?,
             limit((POD, "ingress"), pod.ingress_rate, pod.ingress_burst)?,
@@ -83,13 +92,20 @@ impl Limit {
     fn lower(self, other: Self) -> Self {
         Self {
             rate: self.rate.min(other.rate),
-            burst: self.burst.min(other.burst),
+            burst: [self.burst, other.burst].into_iter().flatten().min(),
         }
     }
 
-    /// What the kernel is told.
+    /// Whether somebody has said the burst.
+    pub(crate) fn has_burst(self) -> bool {
+        self.burst.is_some()
+    }
+
+    /// What the kernel is told. A burst that nobody says is a second of the rate.
     pub(crate) fn tbf(self) -> Tbf {
-        Tbf::with_latency(self.rate, self.burst, LATENCY)
+        let second = || u32::try_from(self.rate.max(LEAST)).unwrap_or(u32::MAX);
+        let burst = self.burst.unwrap_or_else(second);
+        Tbf::with_latency(self.rate, burst, LATENCY)
     }
 }
 
@@ -116,7 +132,7 @@ fn limit((place, key): (&str, &str), rate: u64, burst: u64) -> Result<Option<Lim
     match u32::try_from(burst / 8) {
         Ok(bytes) if bytes < u32::MAX => Ok(Some(Limit {
             rate: rate / 8,
-            burst: bytes,
+            burst: Some(bytes).filter(|_| place != POD || !MADE_UP.contains(&burst)),
         })),
         _ => {
             let given = given("Burst", burst);

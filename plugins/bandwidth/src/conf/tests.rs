@@ -17,7 +17,10 @@ fn refusal(keys: &str) -> String {
 }
 
 const fn of(rate: u64, burst: u32) -> Option<Limit> {
-    Some(Limit { rate, burst })
+    Some(Limit {
+        rate,
+        burst: Some(burst),
+    })
 }
 
 #[test]
@@ -51,6 +54,30 @@ fn of_two_limits_the_lower_holds_in_each_direction() {
         {"ingressRate": 80, "ingressBurst": 800, "egressRate": 800, "egressBurst": 4294967295}}"#;
     let pod = conf(pod).unwrap();
     assert_eq!((pod.ingress, pod.egress), (of(10, 100), of(100, 1000)));
+}
+
+#[test]
+fn a_burst_that_a_runtime_made_up_is_nobodys() {
+    for burst in [2_147_483_647_u64, 4_294_967_295, 34_359_738_359] {
+        let with = |rate: u64, keys: &str| {
+            let keys = format!(
+                r#"{keys}, "runtimeConfig": {{"bandwidth": {{"egressRate": {rate}, "egressBurst": {burst}}}}}"#
+            );
+            conf(&keys).unwrap().egress.unwrap()
+        };
+        let fast = with(80_000_000, "");
+        assert!(!fast.has_burst());
+        assert_eq!(
+            (fast.tbf().rate, fast.tbf().burst),
+            (10_000_000, 10_000_000)
+        );
+        let slow = with(8000, "").tbf();
+        assert_eq!((slow.rate, slow.burst), (1000, 128 * 1024));
+        let said = with(8000, r#", "egressRate": 80000, "egressBurst": 24000"#);
+        assert_eq!(Some(said), of(1000, 3000));
+        let own = format!(r#", "egressRate": 8000, "egressBurst": {burst}"#);
+        assert!(conf(&own).unwrap().egress.unwrap().has_burst());
+    }
 }
 
 #[test]

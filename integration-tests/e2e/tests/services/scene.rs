@@ -135,7 +135,8 @@ impl Scene {
 
     fn placed<'a>(&'a self, pods: &[&'a Pod]) -> Vec<(&'a Member, &'a Pod)> {
         let place = |pod: &&'a Pod| {
-            let is_far = std::ptr::eq(*pod, self.far());
+            let far = self.other_node().pod_cidrs();
+            let is_far = far[0].contains(pod.ipv4("eth0"));
             (
                 if is_far {
                     self.other_node()

@@ -6,6 +6,7 @@ mod kubernetes;
 mod layer2;
 mod limits;
 mod overlay;
+mod ports;
 mod unit;
 
 use std::fs;
@@ -42,6 +43,7 @@ examples! {
     guarded_pods: "guarded.conflist", guarded;
     a_static_mac_and_ip: "static-mac-and-ip.conflist", static_mac_and_ip;
     limited_rates: "limited.conflist", limits::limited;
+    ports_of_containerds_pods: "containerd.conflist", ports::led;
     pods_without_a_bridge: "ptp.conflist", routed;
     addresses_that_the_runtime_chooses: "addresses-by-the-runtime.conflist", by_runtime::addresses;
     a_tuned_interface: "tuning.conflist", by_runtime::tuned;

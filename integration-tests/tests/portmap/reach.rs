@@ -2,9 +2,9 @@
 //! Who reaches a port, and as whom the pod sees them.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
-use integration_tests::{Echo, Outside, ask_tcp};
+use integration_tests::{Echo, Outside, PATIENCE, ask_tcp};
 use serde_json::json;
 
 use crate::site::{LOCALHOST, NODE, Site, both, network, of_bridge, seen_at};
@@ -60,5 +60,27 @@ fn pods_reach_the_ports_of_their_node() {
             let client = stranger.both_addresses()[i];
             assert_eq!(seen_at(&stranger, address, 8080), client);
         }
+    }
+}
+
+/// A frame that is sent back is not sent up to the host as well.
+#[test]
+fn a_pod_hears_itself_once() {
+    for promiscuous in [false, true] {
+        let site = Site::new();
+        let network = network(both(8080)).with_at(0, &json!({"promiscMode": promiscuous}));
+        let pod = site.runner.attach(&network, &site.node);
+        let server = SocketAddr::new(pod.ipv4("eth0"), 80);
+        let server = pod.run(|| UdpSocket::bind(server)).unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        let client = pod.run(|| UdpSocket::bind("0.0.0.0:0")).unwrap();
+        for text in [b"a", b"b"] {
+            client.send_to(text, (NODE[0], 8080)).unwrap();
+        }
+        let mut heard = [0; 2];
+        for octet in &mut heard {
+            server.recv(std::slice::from_mut(octet)).unwrap();
+        }
+        assert_eq!(&heard, b"ab", "promiscuous: {promiscuous}");
     }
 }

@@ -3,7 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use integration_tests::{Echo, Network, Node, Outside, Place, Pod, Runner, ask_tcp, ask_udp};
+use integration_tests::{
+    Echo, Execution, Network, Node, Outside, Place, Pod, Runner, State, ask_tcp, ask_udp,
+};
 use serde_json::{Value, json};
 
 /// The port on which pods serve.
@@ -37,6 +39,49 @@ impl Site {
         let servers = serve(&pod);
         (pod, servers)
     }
+
+    /// A call of `portmap` alone, for `eth0` of a pod that has the result of the plugin before it.
+    pub(crate) fn portmap(&self, verb: &str, network: &Network, pod: &Pod) -> Execution {
+        let list: Value = serde_json::from_str(&network.text()).unwrap();
+        let before = self.runner.result(&before(network), pod.name(), "eth0");
+        let call = self
+            .runner
+            .call(verb, network, &list["plugins"][1], before.as_ref());
+        call.env("CNI_CONTAINERID", pod.name())
+            .env("CNI_NETNS", pod.netns().display().to_string())
+            .env("CNI_IFNAME", "eth0")
+    }
+
+    /// A pod that has an interface of the network, and no ports yet.
+    pub(crate) fn bare(&self, network: &Network) -> Pod {
+        self.runner.attach(&before(network), &self.node)
+    }
+
+    /// Code and text of the error by which `portmap` refuses an ADD, which changes nothing.
+    #[track_caller]
+    pub(crate) fn refused(&self, network: &Network) -> (u64, String) {
+        let pod = self.bare(network);
+        let state = State::of(&self.node);
+        let outcome = self.portmap("ADD", network, &pod).run(&self.node);
+        assert!(!outcome.success(), "{} was not refused", network.text());
+        state.assert_nothing_left(&self.node, &[]);
+        self.runner.del(&before(network), &pod, "eth0").unwrap();
+        outcome.error()
+    }
+
+    /// The lines of the node's ruleset that are about ports.
+    pub(crate) fn ports(&self) -> Vec<String> {
+        let state = State::of(&self.node);
+        let lines = state.lines_with("hostport").into_iter();
+        lines.map(str::to_owned).collect()
+    }
+}
+
+/// The network without `portmap`.
+pub(crate) fn before(network: &Network) -> Network {
+    let mut list: Value = serde_json::from_str(&network.text()).unwrap();
+    list["plugins"].as_array_mut().unwrap().truncate(1);
+    Network::new(list)
 }
 
 /// Servers of both families on a pod's addresses.
@@ -84,4 +129,12 @@ pub(crate) fn seen_at(client: &Place, address: IpAddr, port: u16) -> IpAddr {
     let [tcp, udp] = [ask_tcp, ask_udp].map(seen);
     assert_eq!(tcp, udp, "{server}");
     tcp
+}
+
+/// Asserts that nobody answers.
+#[track_caller]
+pub(crate) fn unserved(client: &Place, address: IpAddr, port: u16) {
+    let server = SocketAddr::new(address, port);
+    assert!(ask_tcp(client, server).is_err(), "tcp {server}");
+    assert!(ask_udp(client, server).is_err(), "udp {server}");
 }

@@ -43,14 +43,14 @@ pub(crate) fn ends<'a>(
 }
 
 /// A bridge port that must send frames back for its container to reach itself: where `br_netfilter`
-/// is on, a frame is translated while it is bridged and does not leave the bridge. A promiscuous
-/// bridge takes such frames for the host's, which routes them back.
+/// is on, a frame is translated while it is bridged and does not leave the bridge, be it promiscuous
+/// or not.
 pub(crate) fn port_without_hairpin<'a>(ends: &'a Ends<'_>) -> Option<&'a Link> {
     let port = ends.port.as_ref()?;
-    let bridge = ends.bridge.as_ref()?;
+    ends.bridge.as_ref()?;
     let hairpin = port.port.is_none_or(|flags| flags.hairpin);
     let bridged = || BRIDGED.iter().any(|path| is_on(path));
-    (!hairpin && !bridge.promisc && bridged()).then_some(port)
+    (!hairpin && bridged()).then_some(port)
 }
 
 fn is_on(path: &str) -> bool {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who is hidden behind the node's address, and what others decide before.
+
+use std::net::{SocketAddr, UdpSocket};
+
+use integration_tests::{BRIEFLY, Outside, PATIENCE};
+use serde_json::json;
+
+use crate::site::{LOCALHOST, NODE, SERVED, Site, both, network, seen_at, unserved};
+
+#[test]
+fn without_snat_nobody_is_hidden() {
+    let site = Site::new();
+    let network = network(both(8080)).with_at(1, &json!({"snat": false, "masqAll": true}));
+    let (_pod, _servers) = site.server(&network);
+    assert_eq!(seen_at(&site.outside, NODE[0], 8080), Outside::V4);
+    assert_eq!(seen_at(&site.node, NODE[0], 8080), NODE[0]);
+    unserved(&site.node, LOCALHOST[0], 8080);
+}
+
+#[test]
+fn with_masq_all_everybody_is_hidden() {
+    let site = Site::new();
+    let network = network(both(8080)).with_at(1, &json!({"masqAll": true, "markMasqBit": 5}));
+    let (_pod, _servers) = site.server(&network);
+    let gateway = [site.node.ipv4("cni0"), site.node.ipv6("cni0")];
+    for (address, hidden) in NODE.into_iter().zip(gateway) {
+        assert_eq!(seen_at(&site.outside, address, 8080), hidden);
+    }
+    assert_eq!(seen_at(&site.node, LOCALHOST[0], 8080), gateway[0]);
+}
+
+#[test]
+fn with_kube_proxys_mark_its_rules_hide_the_clients() {
+    let site = Site::new();
+    let network =
+        network(both(8080)).with_at(1, &json!({"externalSetMarkChain": "KUBE-MARK-MASQ"}));
+    let (pod, _servers) = site.server(&network);
+    unserved(&site.node, LOCALHOST[0], 8080);
+    // As KUBE-POSTROUTING does it.
+    site.node.tool("nft", "add table ip kube");
+    site.node.tool(
+        "nft",
+        "add chain ip kube post { type nat hook postrouting priority 100 ; }",
+    );
+    site.node.tool(
+        "nft",
+        "add rule ip kube post meta mark & 0x4000 == 0x4000 masquerade",
+    );
+    let gateway = site.node.ipv4("cni0");
+    for (client, address) in [(&*site.node, LOCALHOST[0]), (&*pod, NODE[0])] {
+        assert_eq!(seen_at(client, address, 8080), gateway);
+    }
+    assert_eq!(seen_at(&site.outside, NODE[0], 8080), Outside::V4);
+}
+
+/// kube-proxy and Docker decide at the usual priority.
+#[test]
+fn what_others_translate_first_goes_their_way() {
+    let site = Site::new();
+    let pod = site.runner.attach(&network(both(8080)), &site.node);
+    let (other, _servers) = site.server(&network(json!([])));
+    drop(pod);
+    site.node.tool("nft", "add table ip kube");
+    site.node.tool(
+        "nft",
+        "add chain ip kube pre { type nat hook prerouting priority -100 ; }",
+    );
+    let target = other.ipv4("eth0");
+    let rule = format!("add rule ip kube pre th dport 8080 dnat to {target}:{SERVED}");
+    site.node.tool(
+        "nft",
+        &rule.replace("th dport", "meta l4proto { tcp, udp } th dport"),
+    );
+    assert_eq!(seen_at(&site.outside, NODE[0], 8080), Outside::V4);
+}
+
+/// `route_localnet` alone would open what listens on 127.0.0.1 to whoever is on the bridge.
+#[test]
+fn pods_do_not_reach_the_nodes_own_localhost() {
+    let site = Site::new();
+    let (_pod, _servers) = site.server(&network(both(8080)));
+    let attacker = site.runner.attach(&network(json!([])), &site.node);
+    let secret = SocketAddr::new(LOCALHOST[0], 9000);
+    let socket = site.node.run(|| UdpSocket::bind(secret)).unwrap();
+    attacker.ip("link set lo up");
+    attacker.ip("route flush table local 127.0.0.0/8");
+    attacker.ip("route del local 127.0.0.1 table local");
+    attacker.ip("route add 127.0.0.1 via 10.88.0.1 dev eth0");
+    let arrives = |limit| {
+        attacker
+            .run(|| UdpSocket::bind("10.88.0.3:0")?.send_to(b"x", secret))
+            .unwrap();
+        socket.set_read_timeout(Some(limit)).unwrap();
+        socket.recv_from(&mut [0; 8]).is_ok()
+    };
+    assert_eq!(attacker.ipv4("eth0").to_string(), "10.88.0.3");
+    assert!(!arrives(BRIEFLY));
+    // It is the rule that keeps them off.
+    site.node
+        .tool("nft", "flush chain inet podwire hostport-localnet");
+    assert!(arrives(PATIENCE));
+}

@@ -8,7 +8,7 @@ use crate::site::{Site, both, network};
 
 fn mapping(keys: &Value) -> Value {
     let mut mapping = json!({"hostPort": 8080, "containerPort": 80, "protocol": "tcp"});
-    for (key, value) in keys.as_object().unwrap() {
+    for (key, value) in keys.as_object().expect("an object") {
         mapping[key] = value.clone();
     }
     mapping
@@ -111,15 +111,9 @@ fn a_result_that_is_missing_or_not_true() {
     let pod = site.bare(&network);
     let before = State::of(&site.node);
     let refused = |verb: &str, result: Option<&Value>| {
-        let list: Value = serde_json::from_str(&network.text()).unwrap();
-        let call = site
-            .runner
-            .call(verb, &network, &list["plugins"][1], result);
-        let call = call
-            .env("CNI_CONTAINERID", pod.name())
-            .env("CNI_NETNS", pod.netns().display().to_string())
-            .env("CNI_IFNAME", "eth0");
-        let outcome = call.run(&site.node);
+        let outcome = site
+            .portmap_with(verb, &network, &pod, result)
+            .run(&site.node);
         assert!(!outcome.success());
         outcome.error()
     };

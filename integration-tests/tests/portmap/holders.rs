@@ -79,14 +79,7 @@ fn the_same_attachment_again_is_in_nobodys_way() {
     let (pod, _servers) = site.server(&network);
     let ports = site.ports();
     let result = site.runner.result(&network, pod.name(), "eth0").unwrap();
-    let list: Value = serde_json::from_str(&network.text()).unwrap();
-    let call = site
-        .runner
-        .call("ADD", &network, &list["plugins"][1], Some(&result));
-    let call = call
-        .env("CNI_CONTAINERID", pod.name())
-        .env("CNI_NETNS", pod.netns().display().to_string())
-        .env("CNI_IFNAME", "eth0");
+    let call = site.portmap_with("ADD", &network, &pod, Some(&result));
     assert_eq!(call.run(&site.node).result(), result);
     assert_eq!(site.ports(), ports);
 }

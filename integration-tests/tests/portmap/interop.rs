@@ -12,21 +12,25 @@ fn switched_over(backend: &str, count: fn(&Node, &str) -> usize) {
     let network = |port| network(both(port)).with_at(1, &json!({"backend": backend}));
     let pods = [8080, 8081].map(|port| {
         let pod = site.node.any_pod();
-        go.add(&network(port), &pod, "eth0").unwrap();
+        let added = go.add(&network(port), &pod, "eth0");
+        added.expect("the Go plugins attach");
         pod
     });
     let server = Echo::start(&pods[0], pods[0].ipv4("eth0"), 80);
     let address = std::net::SocketAddr::new(NODE[0], 8080);
-    assert_eq!(ask_tcp(&site.outside, address).unwrap().ip(), Outside::V4);
+    let seen = ask_tcp(&site.outside, address).expect("the pod answers");
+    assert_eq!(seen.ip(), Outside::V4);
     drop(server);
     let traces = |pod: &Pod| count(&site.node, pod.name());
     assert!(traces(&pods[0]) > 0 && traces(&pods[1]) > 0);
     let kept = traces(&pods[1]);
-    site.runner.del(&network(8080), &pods[0], "eth0").unwrap();
+    let deleted = site.runner.del(&network(8080), &pods[0], "eth0");
+    deleted.expect("DEL takes the Go plugins' traces");
     assert_eq!((traces(&pods[0]), traces(&pods[1])), (0, kept));
-    site.runner
-        .del_with(&network(8081), pods[1].name(), "", "eth0")
-        .unwrap();
+    let deleted = site
+        .runner
+        .del_with(&network(8081), pods[1].name(), "", "eth0");
+    deleted.expect("DEL needs no sandbox");
     assert_eq!(traces(&pods[1]), 0);
     let state = State::of(&site.node);
     assert_eq!(state.lines_with(" nat CNI-DN-"), [""; 0]);

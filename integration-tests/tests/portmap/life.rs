@@ -2,7 +2,7 @@
 //! Ports come with their attachment and go with it, whatever is left of it.
 
 use integration_tests::{Network, Outside, State};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::site::{NODE, Site, both, network, of_bridge, port, seen_at, serve, unserved};
 
@@ -128,15 +128,7 @@ fn a_pod_without_a_subnet_reaches_itself() {
         let longest = if own.contains(':') { 128 } else { 32 };
         ip["address"] = json!(format!("{own}/{longest}"));
     }
-    let list: Value = serde_json::from_str(&network.text()).unwrap();
-    let call = |verb| {
-        let call = site
-            .runner
-            .call(verb, &network, &list["plugins"][1], Some(&result));
-        call.env("CNI_CONTAINERID", pod.name())
-            .env("CNI_NETNS", pod.netns().display().to_string())
-            .env("CNI_IFNAME", "eth0")
-    };
+    let call = |verb| site.portmap_with(verb, &network, &pod, Some(&result));
     assert!(call("ADD").run(&site.node).success());
     call("CHECK").run(&site.node).assert_silent();
     assert_eq!(seen_at(&pod, NODE[0], 8080), site.node.ipv4("cni9"));
@@ -154,7 +146,7 @@ fn a_pod_without_a_subnet_reaches_itself() {
 fn all_versions_hand_the_result_on() {
     for version in ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] {
         let site = Site::new();
-        let mut list: Value = serde_json::from_str(&network(both(8080)).text()).unwrap();
+        let mut list = crate::site::list(&network(both(8080)));
         list["cniVersion"] = json!(version);
         let network = Network::new(list);
         let pod = site.bare(&network);

@@ -42,11 +42,20 @@ impl Site {
 
     /// A call of `portmap` alone, for `eth0` of a pod that has the result of the plugin before it.
     pub(crate) fn portmap(&self, verb: &str, network: &Network, pod: &Pod) -> Execution {
-        let list: Value = serde_json::from_str(&network.text()).unwrap();
-        let before = self.runner.result(&before(network), pod.name(), "eth0");
-        let call = self
-            .runner
-            .call(verb, network, &list["plugins"][1], before.as_ref());
+        let result = self.runner.result(&before(network), pod.name(), "eth0");
+        self.portmap_with(verb, network, pod, result.as_ref())
+    }
+
+    /// The same with any result of the plugin before it.
+    pub(crate) fn portmap_with(
+        &self,
+        verb: &str,
+        network: &Network,
+        pod: &Pod,
+        result: Option<&Value>,
+    ) -> Execution {
+        let list = list(network);
+        let call = self.runner.call(verb, network, &list["plugins"][1], result);
         call.env("CNI_CONTAINERID", pod.name())
             .env("CNI_NETNS", pod.netns().display().to_string())
             .env("CNI_IFNAME", "eth0")
@@ -65,7 +74,8 @@ impl Site {
         let outcome = self.portmap("ADD", network, &pod).run(&self.node);
         assert!(!outcome.success(), "{} was not refused", network.text());
         state.assert_nothing_left(&self.node, &[]);
-        self.runner.del(&before(network), &pod, "eth0").unwrap();
+        let deleted = self.runner.del(&before(network), &pod, "eth0");
+        deleted.expect("the interface goes");
         outcome.error()
     }
 
@@ -79,9 +89,15 @@ impl Site {
 
 /// The network without `portmap`.
 pub(crate) fn before(network: &Network) -> Network {
-    let mut list: Value = serde_json::from_str(&network.text()).unwrap();
-    list["plugins"].as_array_mut().unwrap().truncate(1);
+    let mut list = list(network);
+    let plugins = list["plugins"].as_array_mut();
+    plugins.expect("a list of plugins").truncate(1);
     Network::new(list)
+}
+
+/// The network's conflist.
+pub(crate) fn list(network: &Network) -> Value {
+    serde_json::from_str(&network.text()).expect("a conflist is JSON")
 }
 
 /// Servers of both families on a pod's addresses.

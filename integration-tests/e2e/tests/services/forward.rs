@@ -40,7 +40,7 @@ fn pods_need_rules_that_let_them_through(mode: ProxyMode) {
 /// packet of another node's pod is neither; the operator's chain is there for it.
 #[test]
 fn the_plugin_firewall_lets_pods_of_the_node_through() {
-    let scene = Scene::new(&ProxyMode::Iptables.into());
+    let scene = Scene::new(&ProxyMode::Nftables.into());
     iptables(&scene, "-P FORWARD DROP");
     let attach = |member: &Member| {
         let network = scene.cluster.network(member);
@@ -49,11 +49,15 @@ fn the_plugin_firewall_lets_pods_of_the_node_through() {
     let [client, near, far] = [scene.node(), scene.node(), scene.other_node()].map(attach);
     let _servers = [&near, &far].map(serve);
     let near = scene.service("let-near", &json!({}), &[&near]);
-    let far = scene.service("let-far", &json!({}), &[&far]);
+    let far = scene.service("let-far", &json!({"type": "NodePort"}), &[&far]);
     let own = client.ipv4("eth0");
     assert_eq!(seen_by(&client, near.addresses[0]), own);
     let far_http = SocketAddr::new(far.addresses[0], Service::HTTP);
     assert!(ask_tcp(&client, far_http).is_err());
+    let [port, _] = far.node_ports.expect("it has NodePorts");
+    let node_port = SocketAddr::new(scene.other_node().underlay()[0], port);
+    let asked = ask_tcp(&scene.cluster.fleet.outside, node_port);
+    asked.expect("the NodePort answers");
     let network = Fleet::NETWORK[0];
     let among_pods = format!("-A CNI-ADMIN -s {network} -d {network} -j ACCEPT");
     iptables(&scene, &among_pods);

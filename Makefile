@@ -2,7 +2,8 @@
 #
 # make demo                    two nodes with pods, in namespaces: no root, nothing installed
 # make test                    every test; installs and builds what they need, and says what
-# make e2e                     the tests with a real API server, flanneld and podman (builds them: minutes)
+# make e2e                     the tests with a real API server, flanneld, containerd and podman (builds them:
+#                              minutes); those of containerd and podman run as root only
 # make bench                   what operations cost, and what the way between nodes carries
 # make install DESTDIR=...     the plugins into $(DESTDIR)/opt/cni/bin, podwired into $(DESTDIR)/usr/local/bin
 # make dist | image           what `install` installs, below target/dist | and as a container image
@@ -48,7 +49,7 @@ test: toolchain namespaces packages tools build
 	@echo "make test: everything passed"
 
 e2e: toolchain namespaces packages tools cluster
-	.ci/packages busybox conmon podman runc
+	.ci/packages busybox conmon containerd podman runc
 	cargo build --locked --workspace --exclude e2e-tests --bins
 	cargo test --locked --package e2e-tests
 	@echo "make e2e: everything passed"

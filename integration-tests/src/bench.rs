@@ -14,7 +14,6 @@ use crate::network::Network;
 use crate::node::Node;
 use crate::outside::Outside;
 use crate::pod::Pod;
-use crate::processes::in_namespaces;
 use crate::runner::Runner;
 use crate::state::State;
 
@@ -122,7 +121,7 @@ impl Bench {
 
     /// The command lines of the processes that are in the node or one of its pods.
     pub fn processes(&self) -> Vec<String> {
-        in_namespaces(&self.node.namespace_links())
+        self.node.processes()
     }
 
     /// The addresses that the store of `pods` holds, by the names of its files.

@@ -111,6 +111,11 @@ impl Node {
         });
     }
 
+    /// The command lines of the processes that are in the node or one of its pods.
+    pub fn processes(&self) -> Vec<String> {
+        processes::in_namespaces(&self.place.namespace_links())
+    }
+
     /// The names in a directory of this node, sorted; none when it does not exist.
     pub fn list(&self, directory: impl AsRef<Path>) -> Vec<String> {
         let directory = directory.as_ref();
@@ -141,7 +146,7 @@ impl Deref for Node {
 impl Drop for Node {
     /// A node that is given up with a process still in it is a leak of the code under test.
     fn drop(&mut self) {
-        let left = processes::in_namespaces(&self.place.namespace_links());
+        let left = self.processes();
         if !std::thread::panicking() {
             assert!(left.is_empty(), "processes are left in the node: {left:?}");
         }

@@ -139,3 +139,16 @@ fn gc_removes_the_backups_of_the_networks_attachments_that_are_gone() {
     assert_eq!(gc(json!([{"containerID": "a", "ifname": "eth1"}])), others);
     assert_eq!(gc(json!([])), others);
 }
+
+/// As an ADD leaves it that is killed while it writes.
+#[test]
+fn del_removes_a_backup_that_was_never_finished() {
+    let site = Site::new();
+    let before = site.link();
+    site.bench
+        .node
+        .write(format!("{BACKUPS}/.a_eth0.json"), "{\"mtu\": 14");
+    site.done("DEL", &json!({}));
+    assert_eq!(site.link(), before);
+    site.bench.assert_clean();
+}

@@ -65,3 +65,19 @@ fn an_earlier_backup_comes_back() {
     assert_eq!(site.bench.node.read(BACKUP), backup);
     assert_eq!(site.link(), tuned);
 }
+
+#[test]
+fn sysctls_that_are_right_need_no_writing_and_others_fail_where_none_can_be() {
+    let site = Site::new();
+    let somaxconn = site.sysctl("net/core/somaxconn");
+    site.bench.node.protect_sysctls();
+    site.add(&json!({"sysctl": {"net.core.somaxconn": somaxconn}}));
+    let mut keys = everything();
+    keys["sysctl"] = json!({"net.core.somaxconn": "777"});
+    assert_fails(
+        &site,
+        &keys,
+        100,
+        &["net/core/somaxconn", "Read-only file system"],
+    );
+}

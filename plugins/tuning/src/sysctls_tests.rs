@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Names of sysctls, and in which order they are set.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn file(key: &str) -> String {
@@ -123,4 +125,15 @@ fn interfaces_of_the_attachment_are_its_own_and_those_that_were_made_for_it() {
         ..cni::Interface::default()
     });
     assert_eq!(refuse_others(&other, "eth0", &prev), Ok(()));
+}
+
+proptest! {
+    #[test]
+    fn no_key_leads_out_of_net(key in "(net)?[a-zIFNAME./]{0,24}|.{0,24}", ifname in "[a-z.]{1,15}") {
+        if let Ok(path) = path(&key, &ifname) {
+            prop_assert!(path.starts_with("net/"), "{}", path);
+            let climbs = |name: &str| ["", ".", ".."].contains(&name);
+            prop_assert!(!path.split('/').any(climbs), "{}", path);
+        }
+    }
 }

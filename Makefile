@@ -49,7 +49,7 @@ test: toolchain namespaces packages tools build
 	@echo "make test: everything passed"
 
 e2e: toolchain namespaces packages tools cluster
-	.ci/packages busybox conmon containerd podman runc
+	.ci/packages busybox conmon containerd dbus firewalld podman runc
 	cargo build --locked --workspace --exclude e2e-tests --bins
 	cargo test --locked --package e2e-tests
 	@echo "make e2e: everything passed"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where iptables' `FORWARD` drops, packets of pods pass.
 
-use integration_tests::Outside;
+use integration_tests::{BRIEFLY, Outside, Runner, ping};
 use serde_json::json;
 
-use crate::site::{NO, Site, YES, network, reaches, reaches_by_port};
+use crate::site::{NO, NODE_PORT, POD_PORT, Site, YES, network, reaches, reaches_by_port};
 
 #[test]
 fn pods_talk_where_iptables_drops_what_is_forwarded() {
@@ -25,14 +25,8 @@ fn pods_talk_where_iptables_drops_what_is_forwarded() {
     }
     // Whose network has not asked for it is dropped.
     let d = site.attach(&bare, "d");
-    assert_eq!(
-        [Outside::V4, Outside::V6].map(|to| integration_tests::ping(
-            &d,
-            to,
-            integration_tests::BRIEFLY
-        )),
-        NO
-    );
+    let reached = [Outside::V4, Outside::V6].map(|to| ping(&d, to, BRIEFLY));
+    assert_eq!(reached, NO);
     for pod in [&a, &b] {
         site.runner.check(&here, pod, "eth0").unwrap();
     }
@@ -58,6 +52,27 @@ fn what_a_port_mapping_has_let_in_passes() {
     site.map_port(&pod);
     assert!(reaches_by_port(&site.outside, &pod, Outside::NODE_V4));
     assert!(reaches_by_port(&site.outside, &pod, Outside::NODE_V6));
+}
+
+/// As nerdctl has them in a row.
+#[test]
+fn ports_of_portmap_are_reached_from_outside() {
+    let site = Site::new();
+    site.drop_forwarded();
+    let mapping = json!([{"hostPort": NODE_PORT, "containerPort": POD_PORT, "protocol": "tcp"}]);
+    let runner = Runner::new(&site.node).with_capability("portMappings", mapping);
+    let portmap = json!({"type": "portmap", "capabilities": {"portMappings": true}});
+    let chain = network(5, &json!({})).first_plugin().followed_by(portmap);
+    let dropped = runner.attach(&chain, &site.node);
+    assert!(!reaches_by_port(&site.outside, &dropped, Outside::NODE_V4));
+    runner.del(&chain, &dropped, "eth0").unwrap();
+    let chain = chain.followed_by(json!({"type": "firewall"}));
+    let pod = runner.attach(&chain, &site.node);
+    for node in [Outside::NODE_V4, Outside::NODE_V6] {
+        assert!(reaches_by_port(&site.outside, &pod, node), "{node}");
+    }
+    runner.check(&chain, &pod, "eth0").unwrap();
+    runner.del(&chain, &pod, "eth0").unwrap();
 }
 
 /// The reference plugin drops them: podman and nerdctl users know it.

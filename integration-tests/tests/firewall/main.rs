@@ -4,6 +4,7 @@
 
 mod admin;
 mod bad;
+mod bus;
 mod forward;
 mod ingress;
 mod leftovers;

@@ -53,16 +53,12 @@ fn del_takes_away_what_the_reference_plugin_made() {
 fn check_is_content_with_what_the_reference_plugin_made() {
     let site = Site::of_reference();
     site.drop_forwarded();
-    let network = network(5, &json!({}));
+    let network = guarded(5, "same-bridge");
     let pod = site.attach(&network, "a");
     let result = site.runner.result(&network, "a", "eth0").unwrap();
     let ours = Runner::new(&site.node);
-    let call = ours.call(
-        "CHECK",
-        &network,
-        &json!({"type": "firewall"}),
-        Some(&result),
-    );
+    let plugin = json!({"type": "firewall", "ingressPolicy": "same-bridge"});
+    let call = ours.call("CHECK", &network, &plugin, Some(&result));
     let call = call
         .env("CNI_CONTAINERID", "a")
         .env("CNI_NETNS", pod.netns().display().to_string())

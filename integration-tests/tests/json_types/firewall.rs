@@ -6,5 +6,6 @@ use crate::Kind::{self, Text};
 pub(crate) const KEYS: &[(&str, Kind)] = &[
     ("backend", Text),
     ("iptablesAdminChainName", Text),
+    ("firewalldZone", Text),
     ("ingressPolicy", Text),
 ];

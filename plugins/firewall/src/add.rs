@@ -9,6 +9,7 @@ use net::{Rtnl, Undo};
 use nft::{Family, Nft};
 
 use crate::conf::{Conf, Policy};
+use crate::firewalld::Sources;
 use crate::forward::{self, Passage};
 use crate::ingress::{self, Guarded};
 use crate::obstacle;
@@ -24,6 +25,7 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     }
     let mut nft = open()?;
     let mut undo = Undo::new();
+    undo.push(|| drop(Nft::open().map(|mut nft| wish.sources().undo(&mut nft))));
     undo.push(|| drop(Nft::open().map(|mut nft| forward::remove(&mut nft, &wish.owner, &[]))));
     undo.push(|| drop(Nft::open().map(|mut nft| ingress::remove(&mut nft, &wish.owner))));
     if let Some(guarded) = &wish.guarded {
@@ -36,6 +38,7 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     wish.passage()
         .ensure(&mut nft)
         .or_code(Code::FIREWALL, "let the pod's packets through")?;
+    wish.sources().ensure(&mut nft)?;
     tell_of_obstacles(&mut nft, &wish.families());
     undo.disarm();
     Ok(result.clone())
@@ -61,7 +64,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) addresses: Vec<IpAddr>,
     /// What is kept from it.
     pub(crate) guarded: Option<Guarded>,
-    admin_chain: &'a str,
+    conf: &'a Conf,
 }
 
 impl<'a> Wish<'a> {
@@ -82,7 +85,7 @@ impl<'a> Wish<'a> {
             owner,
             addresses: addresses.iter().map(IpNetwork::ip).collect(),
             guarded,
-            admin_chain: &conf.admin_chain,
+            conf,
         })
     }
 
@@ -91,7 +94,17 @@ impl<'a> Wish<'a> {
         Passage {
             owner: &self.owner,
             addresses: &self.addresses,
-            admin_chain: self.admin_chain,
+            admin_chain: &self.conf.admin_chain,
+        }
+    }
+
+    /// What it needs of firewalld.
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        Sources {
+            owner: &self.owner,
+            addresses: &self.addresses,
+            zone: &self.conf.zone,
+            demand: self.conf.demand,
         }
     }
 

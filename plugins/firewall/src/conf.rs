@@ -5,12 +5,17 @@
 use cni::{Code, Error, Network};
 use serde::Deserialize;
 
+use crate::firewalld::Demand;
 use crate::forward;
 
 /// Where operators put rules of their own, unless the configuration says another chain.
 const ADMIN_CHAIN: &str = "CNI-ADMIN";
 /// The longest name that iptables takes for a chain, in bytes.
 const CHAIN_NAME_MAX: usize = 28;
+/// The zone of firewalld that the reference plugin uses.
+const ZONE: &str = "trusted";
+/// More than firewalld takes for a zone's name, in bytes.
+const ZONE_NAME_MAX: usize = 24;
 /// Chains that iptables has, or we.
 const TAKEN: [&str; 6] = [
     "INPUT",
@@ -27,6 +32,7 @@ const TAKEN: [&str; 6] = [
 struct RawConf {
     backend: String,
     iptables_admin_chain_name: String,
+    firewalld_zone: String,
     ingress_policy: String,
 }
 
@@ -64,6 +70,10 @@ impl Policy {
 pub(crate) struct Conf {
     /// The chain of the operator's own rules.
     pub(crate) admin_chain: String,
+    /// Whether firewalld is asked.
+    pub(crate) demand: Demand,
+    /// The zone of firewalld to which the pods' addresses belong.
+    pub(crate) zone: String,
     /// Who may begin a connection to a pod.
     pub(crate) policy: Policy,
 }
@@ -72,12 +82,6 @@ impl Conf {
     /// The configuration of a network; errors carry the codes of CNI specification 1.1.0.
     pub(crate) fn new(network: &Network) -> Result<Self, Error> {
         let raw: RawConf = network.conf()?;
-        if !["", "iptables", "firewalld", "nftables"].contains(&raw.backend.as_str()) {
-            return Err(invalid(format!(
-                "unrecognized backend {:?} (must be iptables, nftables or firewalld)",
-                raw.backend
-            )));
-        }
         let policy = Policy::of(&raw.ingress_policy).ok_or_else(|| {
             invalid(format!(
                 "unknown ingress policy: {:?} (must be open, same-bridge or isolated)",
@@ -86,9 +90,22 @@ impl Conf {
         })?;
         Ok(Self {
             admin_chain: admin_chain(raw.iptables_admin_chain_name)?,
+            demand: demand(&raw.backend)?,
+            zone: zone(raw.firewalld_zone)?,
             policy,
         })
     }
+}
+
+/// What of firewalld is concerned, for verbs that must work with a configuration that is otherwise
+/// invalid.
+pub(crate) fn firewalld_of(network: &Network) -> (Demand, String) {
+    let raw: RawConf = network.conf().unwrap_or_default();
+    let demand = demand(&raw.backend).unwrap_or(Demand::IfRunning);
+    (
+        demand,
+        zone(raw.firewalld_zone).unwrap_or_else(|_| ZONE.to_owned()),
+    )
 }
 
 /// The chain of the operator's own rules, for verbs that must work with a configuration that is
@@ -99,6 +116,29 @@ pub(crate) fn admin_chain_of(network: &Network) -> String {
     named
         .and_then(|name| admin_chain(name).ok())
         .unwrap_or_else(|| ADMIN_CHAIN.to_owned())
+}
+
+fn demand(backend: &str) -> Result<Demand, Error> {
+    match backend {
+        "" => Ok(Demand::IfRunning),
+        "firewalld" => Ok(Demand::Always),
+        "iptables" | "nftables" => Ok(Demand::Never),
+        other => Err(invalid(format!(
+            "unrecognized backend {other:?} (must be iptables, nftables or firewalld)"
+        ))),
+    }
+}
+
+fn zone(name: String) -> Result<String, Error> {
+    if name.is_empty() {
+        return Ok(ZONE.to_owned());
+    }
+    if name.len() > ZONE_NAME_MAX || !name.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(invalid(format!(
+            "firewalldZone {name:?} is no name that firewalld gives to a zone"
+        )));
+    }
+    Ok(name)
 }
 
 fn admin_chain(name: String) -> Result<String, Error> {
@@ -139,6 +179,10 @@ mod tests {
         let conf = conf.unwrap();
         assert_eq!(conf.policy, Policy::Open);
         assert_eq!(conf.admin_chain, "CNI-ADMIN");
+        assert_eq!(
+            (conf.demand, conf.zone.as_str()),
+            (Demand::IfRunning, "trusted")
+        );
     }
 
     #[test]
@@ -151,6 +195,7 @@ mod tests {
                 "\"CNI-FORWARD\"",
             ),
             (r#""iptablesAdminChainName": "two words""#, "\"two words\""),
+            (r#""firewalldZone": "two words""#, "\"two words\""),
             (r#""iptablesAdminChainName": "-A""#, "\"-A\""),
             (
                 r#""iptablesAdminChainName": "a-chain-of-twenty-nine-letters""#,

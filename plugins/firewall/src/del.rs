@@ -8,6 +8,8 @@ use cni::{Code, Del, Error, OrCode};
 use net::Rtnl;
 
 use crate::add::open;
+use crate::conf;
+use crate::firewalld::Sources;
 use crate::owner::Owner;
 use crate::{forward, ingress};
 
@@ -17,14 +19,20 @@ pub(crate) fn del(call: &Del) -> Result<(), Error> {
     let owner = Owner::new(&call.network.name, &call.attachment);
     let addresses = addresses(call).unwrap_or_default();
     let mut nft = open()?;
+    let (demand, zone) = conf::firewalld_of(&call.network);
+    let sources = Sources {
+        owner: &owner,
+        addresses: &addresses,
+        zone: &zone,
+        demand,
+    };
     let wish = "remove the attachment's firewall rules";
     let removed = [
         forward::remove(&mut nft, &owner, &addresses),
         ingress::remove(&mut nft, &owner),
     ];
-    let failed = removed
-        .into_iter()
-        .map(|it| it.or_code(Code::FIREWALL, wish));
+    let removed = removed.map(|it| it.or_code(Code::FIREWALL, wish));
+    let failed = removed.into_iter().chain([sources.remove(&mut nft)]);
     Error::join(failed.filter_map(Result::err).collect())
 }
 

@@ -5,7 +5,7 @@ use cni::{Code, Error, Gc, OrCode};
 
 use crate::add::open;
 use crate::owner::Valid;
-use crate::{conf, forward, ingress};
+use crate::{conf, firewalld, forward, ingress};
 
 /// Collects; a failure keeps nothing else from being collected, and all failures are reported.
 pub(crate) fn gc(call: &Gc) -> Result<(), Error> {
@@ -18,8 +18,8 @@ pub(crate) fn gc(call: &Gc) -> Result<(), Error> {
         forward::collect(&mut nft, &valid, &admin_chain),
         ingress::collect(&mut nft, &valid),
     ];
-    let failed = collected
-        .into_iter()
-        .map(|it| it.or_code(Code::FIREWALL, &wish));
+    let collected = collected.map(|it| it.or_code(Code::FIREWALL, &wish));
+    let of_firewalld = firewalld::collect(&mut nft, &valid);
+    let failed = collected.into_iter().chain([of_firewalld]);
     Error::join(failed.filter_map(Result::err).collect())
 }

@@ -6,6 +6,7 @@ mod add;
 mod check;
 mod conf;
 mod del;
+mod firewalld;
 mod forward;
 mod gc;
 mod ingress;

@@ -5,11 +5,12 @@ use cni::{Code, Error, OrCode, Status};
 use nft::{Family, Nft};
 
 use crate::conf::Conf;
-use crate::obstacle;
+use crate::{firewalld, obstacle};
 
 /// Reports code 50 for what keeps an ADD from succeeding, and 51 where pods can't be reached.
 pub(crate) fn status(call: &Status) -> Result<(), Error> {
-    Conf::new(&call.network)?;
+    let conf = Conf::new(&call.network)?;
+    firewalld::status(conf.demand)?;
     let wish = "look at the host's firewall";
     let mut nft = Nft::open().or_code(Code::UNAVAILABLE, wish)?;
     // Which protocols the network has is not known: one that nobody uses may be dropped.

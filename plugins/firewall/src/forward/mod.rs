@@ -212,6 +212,11 @@ pub(crate) fn collect(nft: &mut Nft, valid: &Valid, admin_chain: &str) -> Result
     })
 }
 
+/// Whether the reference plugin has guarded attachments on this host.
+pub(crate) fn guards_by_reference(nft: &mut Nft) -> Result<bool, Error> {
+    Ok(nft.has_chain(TABLES[0], ISOLATION)? || nft.has_chain(TABLES[1], ISOLATION)?)
+}
+
 fn owner_of(rule: &Installed) -> Option<Owner> {
     Owner::of_remark(&rule.match_comment()?)
 }

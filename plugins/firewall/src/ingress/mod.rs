@@ -54,6 +54,12 @@ pub(crate) fn collect(nft: &mut Nft, valid: &Valid) -> Result<(), Error> {
     change(nft, |owner| valid.excludes(owner), None)
 }
 
+/// Whether the attachment has been guarded by this plugin.
+pub(crate) fn knows(nft: &mut Nft, guarded: &Guarded) -> Result<bool, Error> {
+    let key = guarded.element().key;
+    Ok(nft.element(INET, PODS.name, &key)?.is_some())
+}
+
 /// What of an attachment's guard the kernel does not hold, a sentence each.
 pub(crate) fn missing(nft: &mut Nft, guarded: &Guarded) -> Result<Vec<String>, Error> {
     let mut sentences = objects::missing_rules(nft)?;

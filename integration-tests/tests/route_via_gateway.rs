@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use integration_tests::bench;
 use integration_tests::service::{Service, set_bridge_netfilter};
 use integration_tests::{
     Bench, Network, Node, Outside, PATIENCE, Pod, Runner, changed, ping, seen,
@@ -148,6 +149,44 @@ fn check_names_the_routes_that_are_lost() {
         let failure = runner.check(&network(json!({})), &pod, "eth0").unwrap_err();
         let (code, msg) = failure.error();
         assert_eq!((code, msg.contains(words)), (105, true), "{msg}");
+    }
+}
+
+/// A kubelet that saw STATUS fail would take the node out of service.
+#[test]
+fn status_warns_of_services_that_fail_and_succeeds() {
+    let node = Node::new();
+    let runner = Runner::new(&node);
+    let said = |keys: &Value| {
+        let network = network(keys.clone());
+        let outcome = bench::call(&runner, &network, "STATUS", "").run(&node);
+        outcome.assert_silent();
+        outcome.stderr
+    };
+    let bridged = json!({"routeViaGateway": false});
+    if std::path::Path::new("/proc/sys/net/bridge").exists() {
+        set_bridge_netfilter(&node, true);
+        assert_eq!(said(&bridged), "");
+    } else {
+        eprintln!("this machine has no br_netfilter: its absence alone is tried");
+    }
+    set_bridge_netfilter(&node, false);
+    let warning = said(&bridged);
+    for word in [
+        "cni0",
+        "bridge-nf-call-iptables",
+        "bridge-nf-call-ip6tables",
+        "routeViaGateway",
+    ] {
+        assert!(warning.contains(word), "{word}: {warning}");
+    }
+    assert_eq!(warning.lines().count(), 1, "{warning}");
+    for keys in [
+        json!({}),
+        json!({"routeViaGateway": false, "isGateway": false}),
+        json!({"routeViaGateway": false, "ipam": {}}),
+    ] {
+        assert_eq!(said(&keys), "", "{keys}");
     }
 }
 

@@ -2,9 +2,11 @@
 //! The command line.
 
 mod cluster;
+mod doctor;
 mod flannel;
 mod install;
 mod service;
+mod status;
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -16,9 +18,11 @@ use ipnetwork::IpNetwork;
 use topology::{Settings, Vni};
 
 pub(crate) use cluster::{Cluster, From};
+pub(crate) use doctor::Doctor;
 pub(crate) use flannel::{Flannel, SUBNET_ENV};
 pub(crate) use install::Install;
 pub(crate) use service::{LogFormat, Service};
+pub(crate) use status::{STATE, StateOption, Status};
 
 /// Keeps this node's part of the VXLAN overlay between pods equal to a list of nodes.
 #[derive(Debug, Parser)]
@@ -34,20 +38,12 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Says how the overlay is; exit status 0 when pods can use it.
     Status(Status),
+    /// Says what of this host keeps pods from what they need, a line each; exit status 0 when nothing.
+    Doctor(Doctor),
     /// Removes the overlay from this node.
     Cleanup(Cleanup),
     /// Copies the plugins to where the host's runtime looks for them.
     Install(Install),
-}
-
-/// Where the state file is when nobody says otherwise; the `vxlan` plugin looks there, too.
-pub(crate) const STATE: &str = "/run/podwire/overlay.json";
-
-#[derive(Args, Debug)]
-pub(crate) struct StateOption {
-    /// The state file. The agent's lock, podwired.lock, is in its directory
-    #[arg(long, value_name = "FILE", default_value = STATE)]
-    pub(crate) state: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -97,15 +93,6 @@ pub(crate) struct Run {
     pub(crate) confirm_after: u64,
     #[command(flatten)]
     pub(crate) service: Service,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Status {
-    #[command(flatten)]
-    pub(crate) state: StateOption,
-    /// Write JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

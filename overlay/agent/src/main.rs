@@ -15,6 +15,7 @@ mod believed;
 mod cleanup;
 mod cli;
 mod conflist;
+mod doctor;
 mod egress;
 mod error;
 mod flannel;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(options) => run::run(*options),
         Command::Status(options) => status::status(&options),
+        Command::Doctor(options) => doctor::doctor(&options),
         Command::Install(options) => install::install(&options),
         Command::Cleanup(options) => cleanup::cleanup(&options),
     };

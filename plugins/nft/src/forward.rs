@@ -56,6 +56,30 @@ pub fn missing(nft: &mut Nft, networks: &[IpNetwork]) -> Result<Vec<String>, Err
     Ok(lacks)
 }
 
+/// The tables whose chain drops what no rule accepts, and has no rule of a network plugin's: what
+/// pods send is lost there.
+pub fn dropping(nft: &mut Nft) -> Result<Vec<String>, Error> {
+    let mut dropping = Vec::new();
+    for table in FILTER {
+        if nft.policy(table, FORWARD)? == Some(Verdict::Drop)
+            && !nft.rules(table, Some(FORWARD))?.iter().any(is_for_pods)
+        {
+            dropping.push(table.to_string());
+        }
+    }
+    Ok(dropping)
+}
+
+/// Whether a rule is Podwire's, or calls the chain of plugin `firewall` or of flanneld.
+fn is_for_pods(rule: &Installed) -> bool {
+    let of_podwire = |comment: Option<String>| comment.is_some_and(|it| it.starts_with("podwire"));
+    let target = rule.target();
+    let called = [FORWARD_CHAIN, "CNI-FORWARD"].map(Some);
+    called.contains(&target.as_deref())
+        || of_podwire(rule.comment.clone())
+        || of_podwire(rule.match_comment())
+}
+
 /// Takes the rules back.
 pub fn remove(nft: &mut Nft) -> Result<(), Error> {
     nft.transact(|nft| {

@@ -87,10 +87,20 @@ pub(crate) fn while_a_pod_is_unmade(setting: Setting<'_>) {
 
 /// What goes on without its runtime may be late: the pod is gone before it has its network.
 pub(crate) fn a_plugin_that_comes_too_late(setting: Setting<'_>) {
+    let points = [("bridge", Moment::Before), ("host-local", Moment::After)];
+    late(setting, &points);
+}
+
+/// The reference's `portmap` makes its rules for a sandbox that is no more, and there they stay.
+pub(crate) fn port_mappings_that_come_too_late(setting: Setting<'_>) {
+    late(setting, &[("portmap", Moment::Before)]);
+}
+
+fn late(setting: Setting<'_>, points: &[(&str, Moment)]) {
     let mut lab = Lab::new(setting.containerd(&conflist_of("install-cni")));
-    for (plugin, moment) in [("bridge", Moment::Before), ("host-local", Moment::After)] {
+    for (plugin, moment) in points {
         eprintln!("late at {plugin}, {moment:?}");
-        let mut gate = Gate::new(&lab.containerd.node, "ADD", plugin, moment);
+        let mut gate = Gate::new(&lab.containerd.node, "ADD", plugin, *moment);
         lab.kill_while_made(&mut gate);
         lab.containerd.restart();
         lab.remove_all();

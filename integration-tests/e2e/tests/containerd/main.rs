@@ -17,7 +17,7 @@ macro_rules! scenarios {
             $(
                 #[test]
                 fn $name() {
-                    let name = stringify!($by::$name);
+                    let name = concat!(stringify!($by), "::", stringify!($name));
                     crate::lab::with_both(name, $plugins().as_ref(), crate::$module::$name);
                 }
             )*
@@ -35,6 +35,7 @@ scenarios!(
         killed::while_a_pod_is_made,
         killed::while_a_pod_is_unmade,
         killed::a_plugin_that_comes_too_late,
+        killed::port_mappings_that_come_too_late,
         parallel::twenty_pods_at_once,
         serving::a_pod_serves_and_leaves_nothing,
         serving::what_containerd_calls,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! DEL with whatever is left, and GC.
 
-use integration_tests::{Bench, Network};
+use integration_tests::{Bench, Network, Runner, bench, binaries};
 use serde_json::{Value, json};
 
 use crate::{alone, attach, chain, ifbs, limits};
@@ -49,6 +49,45 @@ fn del_takes_the_ifb_when_the_sandbox_has_vanished() {
         .del_with(&network, "pod", path, "eth0")
         .unwrap();
     assert_eq!(ifbs(&bench.node), [""; 0]);
+}
+
+/// An ADD that is killed after so many microseconds; whether it was done before.
+fn kill_add(bench: &Bench, whole: &Value, microseconds: u32) -> bool {
+    let plugin = binaries::plugins().join("bandwidth");
+    let seconds = f64::from(microseconds) / 1e6;
+    let text = format!("exec timeout -s KILL {seconds:.6} {}", plugin.display());
+    let path = bench.script("bandwidth", &text);
+    let (scripts, _) = path
+        .split_once(':')
+        .expect("the script's directory is first");
+    let killer = Runner::with_plugins(&bench.node, scripts);
+    let call = bench::call(&killer, &Network::new(whole.clone()), "ADD", "pod");
+    let call = call.stdin(whole.to_string());
+    let done = call.run(&bench.node).success();
+    while !bench.processes().is_empty() {
+        std::thread::yield_now();
+    }
+    done
+}
+
+#[test]
+fn del_takes_all_that_a_killed_add_left() {
+    let mut bench = Bench::new();
+    let pod = bench.node.pod("pod");
+    let (mut microseconds, mut done, mut cut) = (500, 0, 0);
+    while done < 3 {
+        let mut whole = alone(&limits());
+        whole["prevResult"] = bench.runner.add(&bench.network, &pod, "eth0").unwrap();
+        bench.settle();
+        let is_done = kill_add(&bench, &whole, microseconds);
+        done += u32::from(is_done);
+        cut += u32::from(!is_done && !ifbs(&bench.node).is_empty());
+        del(&bench, "", &json!({}));
+        bench.assert_clean();
+        bench.runner.del(&bench.network, &pod, "eth0").unwrap();
+        microseconds += 100;
+    }
+    println!("{cut} of these ADDs were killed between the first step and the last");
 }
 
 #[test]

@@ -21,6 +21,12 @@ fn without_limits_there_is_nothing_but_the_result() {
         bench.runner.check(&network, &pod, "eth0").unwrap();
         bench.runner.del(&network, &pod, "eth0").unwrap();
         bench.assert_clean();
+        // Nothing is even looked at.
+        let mut plugin = alone(&keys);
+        plugin["prevResult"] = result.clone();
+        let call = bench.call_with("ADD", "pod", &plugin);
+        let call = call.env("CNI_NETNS", "/run/netns/none");
+        assert_eq!(call.run(&bench.node).result(), result);
     }
 }
 
@@ -49,7 +55,8 @@ fn tc_shows_the_limits_where_the_reference_plugin_has_them() {
     assert_eq!(reported, &wanted);
     assert_eq!((link.mtu, link.up), (1500, true));
     assert_eq!(link.alias.as_deref(), Some("podwire pods pod eth0"));
-    assert_eq!(bench.node.addresses(&ifb), []);
+    let own = bench.node.ip(&format!("-6 address show dev {ifb}"));
+    assert_eq!(own, "", "it sends nothing of its own");
 
     let tc = |arguments: &str| bench.node.tool("tc", arguments);
     let shown = tc(&format!("qdisc show dev {port}"));

@@ -9,12 +9,14 @@ use std::sync::OnceLock;
 
 use integration_tests::{Execution, binaries};
 
-const PLUGINS: [&str; 9] = [
+const PLUGINS: [&str; 11] = [
     "bandwidth",
     "bridge",
+    "firewall",
     "flannel",
     "host-local",
     "loopback",
+    "portmap",
     "ptp",
     "static",
     "tuning",

@@ -18,12 +18,17 @@ const POD: &str = "/run/lab/pod";
 /// Where a container finds its service account (Kubernetes' documentation, "Service Accounts").
 const ACCOUNT: &str = "var/run/secrets/kubernetes.io/serviceaccount";
 /// The plugins of the image.
-pub(crate) const PLUGINS: [&str; 6] = [
+pub(crate) const PLUGINS: [&str; 11] = [
     "bandwidth",
     "bridge",
+    "firewall",
     "flannel",
     "host-local",
     "loopback",
+    "portmap",
+    "ptp",
+    "static",
+    "tuning",
     "vxlan",
 ];
 

@@ -44,7 +44,7 @@ examples! {
     a_static_mac_and_ip: "static-mac-and-ip.conflist", static_mac_and_ip;
     limited_rates: "limited.conflist", limits::limited;
     ports_of_containerds_pods: "containerd.conflist", ports::led;
-    pods_without_a_bridge: "ptp.conflist", routed;
+    pods_without_a_bridge: "ptp.conflist", |file| { routed(file); ports::led(file); };
     addresses_that_the_runtime_chooses: "addresses-by-the-runtime.conflist", by_runtime::addresses;
     a_tuned_interface: "tuning.conflist", by_runtime::tuned;
     vlan_access: "vlan-access.conflist", |file| with_vlan_filtering("vlan_access", || routed(file));

@@ -15,6 +15,9 @@ use crate::verb::Verb;
 use crate::wire::pretty;
 use crate::{Add, AddResult, Check, Code, Del, Error, Gc, Network, OrCode, Status, Version, warn};
 
+/// The release of the reference plugins whose configurations are understood.
+const REFERENCE: &str = "1.9.1";
+
 /// A plugin: what it does for each verb once the protocol's own checks have passed.
 pub trait Plugin {
     /// The name that configurations call it by in `type`.
@@ -108,7 +111,8 @@ impl Outcome {
         }
     }
 
-    /// The answer to a human who just typed the plugin's name.
+    /// The answer to a human who just typed the plugin's name, and to nerdctl and Nomad, which read a
+    /// version of the reference plugins in it and want one of 1.1.0 and 0.4.0 or newer.
     fn about(plugin: &dyn Plugin) -> Self {
         let versions: Vec<_> = plugin
             .versions()
@@ -116,7 +120,7 @@ impl Outcome {
             .map(|version| version.as_str())
             .collect();
         let stderr = format!(
-            "CNI {} plugin podwire {}\nCNI protocol versions supported: {}",
+            "CNI {} plugin v{REFERENCE}+podwire.{}\nCNI protocol versions supported: {}",
             plugin.name(),
             env!("CARGO_PKG_VERSION"),
             versions.join(", ")

@@ -15,7 +15,7 @@ fn without_stdin(variables: &[(&'static str, &str)]) -> Outcome {
 fn a_bare_invocation_says_what_the_plugin_is() {
     let version = env!("CARGO_PKG_VERSION");
     let stderr = format!(
-        "CNI scribe plugin podwire {version}\n\
+        "CNI scribe plugin v1.9.1+podwire.{version}\n\
          CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"
     );
     for variables in [&[][..], &[(COMMAND, "")], &[(CONTAINER_ID, "-")]] {

@@ -37,6 +37,22 @@ fn a_port_that_another_attachment_has_is_refused_by_its_name() {
     assert_eq!(seen_at(&site.outside, NODE[0], 8080), Outside::V4);
 }
 
+/// podman sends a container's mappings with each of its networks.
+#[test]
+fn a_second_network_leaves_a_containers_port_to_the_first() {
+    let site = Site::new();
+    let second = of_bridge("other", "cni1", 89, both(8080));
+    let (pod, _servers) = site.server(&network(both(8080)));
+    let ports = site.ports();
+    let added = site.runner.add(&second, &pod, "eth1");
+    added.unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(site.ports(), ports);
+    site.runner.check(&second, &pod, "eth1").unwrap();
+    site.runner.del(&second, &pod, "eth1").unwrap();
+    assert_eq!(site.ports(), ports);
+    assert_eq!(seen_at(&site.outside, NODE[0], 8080), Outside::V4);
+}
+
 #[test]
 fn all_addresses_and_one_of_them_are_in_each_others_way() {
     for (first, second, conflict) in [

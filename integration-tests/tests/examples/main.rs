@@ -7,6 +7,7 @@ mod layer2;
 mod limits;
 mod overlay;
 mod ports;
+mod runtimes;
 mod unit;
 
 use std::fs;
@@ -239,7 +240,14 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 fn every_example_has_a_test() {
     for file in files(&directory()) {
         let name = file.strip_prefix(directory()).unwrap().to_str().unwrap();
-        let tested = [TESTED, kubernetes::TESTED, overlay::TESTED, unit::TESTED].concat();
+        let tested = [
+            TESTED,
+            kubernetes::TESTED,
+            overlay::TESTED,
+            runtimes::TESTED,
+            unit::TESTED,
+        ];
+        let tested = tested.concat();
         assert!(tested.contains(&name), "nothing tests {name}");
     }
 }

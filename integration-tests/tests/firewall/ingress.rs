@@ -60,18 +60,25 @@ fn isolated_keeps_every_pod_away() {
     }
 }
 
-/// Two networks on one bridge.
+/// Two networks on one bridge, with a subnet for each, so that packets are routed, and with one.
 #[test]
 fn an_open_pod_of_the_same_bridge_does_not_reach_an_isolated_one() {
-    let site = Site::new();
-    filter_bridged(&site, "0");
-    let alone = guarded(5, "isolated");
-    let open = network(6, &json!({})).with(&json!({"bridge": "cni5"}));
-    let a = site.attach(&alone, "a");
-    let [b, c] = ["b", "c"].map(|name| site.attach(&open, name));
-    assert_eq!(reaches(&b, &a), NO);
-    assert_eq!(reaches(&a, &b), NO);
-    assert_eq!(reaches(&b, &c), YES);
+    let routed = network(6, &json!({})).with(&json!({"bridge": "cni5"}));
+    let range = |subnet, start| json!([{"subnet": subnet, "rangeStart": start}]);
+    let ranges = [
+        range("10.1.5.0/24", "10.1.5.100"),
+        range("fd00:1:5::/64", "fd00:1:5::100"),
+    ];
+    let bridged = routed.with(&json!({"ipam": {"type": "host-local", "ranges": ranges}}));
+    for open in [routed, bridged] {
+        let site = Site::new();
+        filter_bridged(&site, "0");
+        let a = site.attach(&guarded(5, "isolated"), "a");
+        let [b, c] = ["b", "c"].map(|name| site.attach(&open, name));
+        assert_eq!(reaches(&b, &a), NO, "{}", open.text());
+        assert_eq!(reaches(&a, &b), NO);
+        assert_eq!(reaches(&b, &c), YES);
+    }
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn an_annotation_has_a_burst_that_fits_its_rate() {
         let shown = bench
             .node
             .tool("tc", &format!("qdisc show dev {port} root"));
-        assert!(shown.contains(" rate 16Mbit burst 2000000b "), "{shown}");
+        assert!(shown.contains(" rate 16Mbit burst 200000b "), "{shown}");
         runner.check(&network, &pod, "eth0").unwrap();
         runner.del(&network, &pod, "eth0").unwrap();
         // With pods of the reference plugin's nothing is wrong.

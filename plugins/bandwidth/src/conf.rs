@@ -7,7 +7,7 @@ use net::Tbf;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How long a packet waits at most before one more is dropped; the reference plugin's choice.
+/// What passes within this time waits beside a burst; the reference plugin's choice.
 const LATENCY: Duration = Duration::from_millis(25);
 
 /// Bursts that runtimes make up for a Kubernetes annotation, which has none: dockershim's,
@@ -101,10 +101,11 @@ impl Limit {
         self.burst.is_some()
     }
 
-    /// What the kernel is told. A burst that nobody says is a second of the rate.
+    /// What the kernel is told. A burst that nobody says is a tenth of a second of the
+    /// rate: as much again may wait.
     pub(crate) fn tbf(self) -> Tbf {
-        let second = || u32::try_from(self.rate.max(LEAST)).unwrap_or(u32::MAX);
-        let burst = self.burst.unwrap_or_else(second);
+        let tenth = || u32::try_from((self.rate / 10).max(LEAST)).unwrap_or(u32::MAX);
+        let burst = self.burst.unwrap_or_else(tenth);
         Tbf::with_latency(self.rate, burst, LATENCY)
     }
 }

@@ -67,10 +67,7 @@ fn a_burst_that_a_runtime_made_up_is_nobodys() {
         };
         let fast = with(80_000_000, "");
         assert!(!fast.has_burst());
-        assert_eq!(
-            (fast.tbf().rate, fast.tbf().burst),
-            (10_000_000, 10_000_000)
-        );
+        assert_eq!((fast.tbf().rate, fast.tbf().burst), (10_000_000, 1_000_000));
         let slow = with(8000, "").tbf();
         assert_eq!((slow.rate, slow.burst), (1000, 128 * 1024));
         let said = with(8000, r#", "egressRate": 80000, "egressBurst": 24000"#);

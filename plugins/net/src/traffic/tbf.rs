@@ -38,8 +38,8 @@ pub struct Tbf {
 }
 
 impl Tbf {
-    /// A limit behind which no byte waits for longer than `latency`. Equal to `tbf rate RATE burst
-    /// BURST latency LATENCY`.
+    /// A limit behind which as much waits as the burst and what passes within `latency`. Equal to
+    /// `tbf rate RATE burst BURST latency LATENCY`.
     #[must_use]
     pub fn with_latency(rate: u64, burst: u32, latency: Duration) -> Self {
         let waiting = u128::from(rate) * latency.as_nanos() / SECOND;

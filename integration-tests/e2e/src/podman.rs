@@ -2,7 +2,7 @@
 //! podman on a node, with everything of its own: storage, networks, locks, control groups. Its
 //! networks are CNI's (`network_backend = "cni"`), by the plugins of any directory.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +37,7 @@ network_backend = "cni"
 network_config_dir = "/run/lab/podman/net.d"
 "#;
 
-/// Layers are copied: an overlay would ask more of the kernel than a user namespace may.
+/// Layers are copied: on a node's `/run`, a tmpfs, older kernels make no overlay.
 const STORAGE: &str = r#"
 [storage]
 driver = "vfs"
@@ -75,18 +75,6 @@ impl<'a> Podman<'a> {
         podman
     }
 
-    /// Why podman can't make containers here, if it can't: as an ordinary user, in whose user
-    /// namespace nothing may make control groups, which runc demands.
-    pub fn obstacle() -> Option<String> {
-        let directory = cgroups().into_iter().next()?;
-        let procs = directory.join("cgroup.procs");
-        let error = OpenOptions::new().append(true).open(&procs).err()?;
-        let path = procs.display();
-        Some(format!(
-            "{path}: {error}: runc needs a control group; run this as root"
-        ))
-    }
-
     /// Runs podman with arguments that hold no blanks of their own.
     pub fn outcome(&self, arguments: &str) -> Outcome {
         let mut command = Command::new("podman");
@@ -109,11 +97,9 @@ impl<'a> Podman<'a> {
 
     /// Runs a container that is a [`SERVER`], with further options, as [`Podman::outcome`].
     pub fn run_outcome(&self, name: &str, options: &str) -> Outcome {
-        // A user namespace of one user has no group for terminals.
-        let own = "--mount type=devpts,destination=/dev/pts";
         let cgroup = &self.cgroup;
         self.outcome(&format!(
-            "run --detach --name {name} --cgroup-parent /{cgroup} {own} --entrypoint {SERVER} {options} {IMAGE}"
+            "run --detach --name {name} --cgroup-parent /{cgroup} --entrypoint {SERVER} {options} {IMAGE}"
         ))
     }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A node with podman, the world outside, and what the node had before.
 
-use std::io::{Write, stderr};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use e2e_tests::{PATIENCE, Podman};
+use e2e_tests::{PATIENCE, Podman, root_of_the_machine};
 use integration_tests::{Network, Node, Outside, Place, State, http};
 use serde_json::Value;
 
@@ -30,12 +29,8 @@ pub(crate) struct Site<'a> {
 /// Runs a test on a new node with podman and the plugins of a directory, and sees to it that no
 /// container, and no network of podman's, leaves anything but what `kept` names.
 pub(crate) fn on_site(plugins: &Path, kept: &[&str], test: impl FnOnce(&Site<'_>)) {
-    if let Some(reason) = Podman::obstacle() {
-        static SAID: Once = Once::new();
-        // Past the test's captured output: once for all of them.
-        SAID.call_once(|| {
-            writeln!(stderr(), "the tests of podman did not run: {reason}").ok();
-        });
+    static ROOT: OnceLock<bool> = OnceLock::new();
+    if !ROOT.get_or_init(|| root_of_the_machine("podman")) {
         return;
     }
     let node = Node::new();

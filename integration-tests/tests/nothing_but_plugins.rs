@@ -140,6 +140,36 @@ fn vxlan_needs_no_other_program() {
 }
 
 #[test]
+fn portmap_needs_no_other_program() {
+    let node = Node::new();
+    let pod = node.pod("a");
+    bare_root(&node);
+    let ipam = json!({"type": "host-local", "ranges": [[{"subnet": "10.200.0.0/24"}]]});
+    let mut configuration = json!({
+        "cniVersion": "1.1.0",
+        "name": "bare",
+        "type": "bridge",
+        "isGateway": true,
+        "ipam": ipam,
+        "runtimeConfig": {"portMappings": [
+            {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
+            {"hostPort": 5353, "containerPort": 53, "protocol": "udp"},
+        ]},
+    });
+    configuration["prevResult"] = execute(&node, &pod, "bridge", "ADD", &configuration);
+    configuration["prevResult"] = execute(&node, &pod, "portmap", "ADD", &configuration);
+    execute(&node, &pod, "portmap", "CHECK", &configuration);
+    for plugin in ["portmap", "bridge"] {
+        execute(&node, &pod, plugin, "DEL", &configuration);
+    }
+    configuration["prevResult"] = Value::Null;
+    configuration["cni.dev/valid-attachments"] = json!([]);
+    for verb in ["GC", "STATUS"] {
+        execute(&node, &pod, "portmap", verb, &configuration);
+    }
+}
+
+#[test]
 fn loopback_needs_no_other_program() {
     attach_and_detach(
         "loopback",

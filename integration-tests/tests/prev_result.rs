@@ -5,12 +5,13 @@
 use integration_tests::{Bench, Network, Runner, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 8] = [
+const PLUGINS: [&str; 9] = [
     "bandwidth",
     "bridge",
     "flannel",
     "host-local",
     "loopback",
+    "portmap",
     "static",
     "tuning",
     "vxlan",

@@ -7,12 +7,13 @@ use std::process::{Command, Stdio};
 use integration_tests::{Execution, Outcome, binaries};
 use serde_json::json;
 
-const PLUGINS: [&str; 8] = [
+const PLUGINS: [&str; 9] = [
     "bandwidth",
     "bridge",
     "flannel",
     "host-local",
     "loopback",
+    "portmap",
     "static",
     "tuning",
     "vxlan",

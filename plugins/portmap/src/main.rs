@@ -10,6 +10,7 @@ mod del;
 mod flows;
 mod holder;
 mod mapping;
+mod maps;
 mod reference;
 mod ruleset;
 mod sandbox;

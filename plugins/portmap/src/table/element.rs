@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use nft::{Element, Error, Nft, Protocol, Value, Verdict};
 
 use crate::mapping::{HostEnd, Mapping, Transport};
-use crate::ruleset::{Maps, TABLE};
+use crate::maps::Maps;
+use crate::ruleset::TABLE;
 
 /// A mapping that the table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use nft::{Batch, Error, Installed, Nft, Rule};
 use super::Wish;
 use super::element::{self, Held, elements, key_of, maps_of};
 use crate::mapping::{HostEnd, Mapping};
-use crate::ruleset::{self, CHAINS, Maps, OfNetwork, POSTROUTING, TABLE};
+use crate::maps::Maps;
+use crate::ruleset::{self, CHAINS, OfNetwork, POSTROUTING, TABLE};
 
 /// Why the mappings were not made; nothing was changed.
 #[derive(Debug)]

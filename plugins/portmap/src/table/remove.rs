@@ -10,7 +10,8 @@ use nft::{Batch, Error, Nft};
 
 use super::element::{self, Held};
 use crate::holder;
-use crate::ruleset::{self, CHAINS, Maps, POSTROUTING, TABLE};
+use crate::maps::Maps;
+use crate::ruleset::{self, CHAINS, POSTROUTING, TABLE};
 
 /// Mappings that one transaction takes away: far below what fits the socket's send buffer.
 const AT_ONCE: usize = 400;

@@ -27,8 +27,9 @@ const PORTS: u16 = 2;
 const TRANSPORT: u16 = 1;
 const SOURCE_PORT: u16 = 2;
 const DESTINATION_PORT: u16 = 3;
-/// `CTA_FILTER_FLAG(CTA_PROTO_NUM) | CTA_FILTER_FLAG(CTA_PROTO_DST_PORT)`, in the host's order.
-const BY_DESTINATION_PORT: u32 = 1 << 3 | 1 << 5;
+/// `CTA_FILTER_FLAG(CTA_PROTO_NUM)` and `CTA_FILTER_FLAG(CTA_PROTO_DST_PORT)`, in the host's order.
+const BY_TRANSPORT: u32 = 1 << 3;
+const BY_DESTINATION_PORT: u32 = 1 << 5;
 
 /// A flow of UDP datagrams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +44,17 @@ pub struct Flow {
     identity: Vec<(u16, Vec<u8>)>,
 }
 
-/// Forgets the UDP flows to this port that are stale, so that the next datagram begins a new one. The
-/// kernel picks by port (since Linux 5.8; before, it tells of all flows).
+/// Forgets the UDP flows to these ports that are stale, so that the next datagram begins a new one.
+///
+/// The kernel goes through its whole memory once, which may take 10 ms, and tells of UDP flows, to the
+/// port if it is one (since Linux 5.8; before, of all flows).
 pub fn forget_udp(
     nft: &mut Nft,
     protocol: Protocol,
-    port: u16,
+    ports: &[u16],
     stale: impl Fn(&Flow) -> bool,
 ) -> Result<(), Error> {
-    let wish = format!("look for UDP flows to port {port}");
+    let wish = format!("look for UDP flows to {ports:?}");
     let question = Question {
         kind: GET,
         family: protocol.number(),
@@ -60,9 +63,9 @@ pub fn forget_udp(
     let read = |attributes: &[u8], flows: &mut Vec<Flow>| flows.extend(read_flow(attributes));
     // EINVAL: netfilter knows no such subsystem and cannot load it.
     let flows = nft
-        .dump(&question, |w| write_filter(w, port), read)
+        .dump(&question, |w| write_filter(w, ports), read)
         .map_err(|error| error.unsupported_if(&[Errno::EINVAL, Errno::EOPNOTSUPP]))?;
-    let chosen = |flow: &&Flow| flow.port == port && stale(flow);
+    let chosen = |flow: &&Flow| ports.contains(&flow.port) && stale(flow);
     for flow in flows.iter().filter(chosen) {
         forget(nft, protocol, flow)?;
     }
@@ -84,15 +87,19 @@ fn forget(nft: &mut Nft, protocol: Protocol, flow: &Flow) -> Result<(), Error> {
     })
 }
 
-fn write_filter(w: &mut Writer, port: u16) {
+fn write_filter(w: &mut Writer, ports: &[u16]) {
+    let mut flags = BY_TRANSPORT;
     w.nested(ORIGINAL, |w| {
         w.nested(PORTS, |w| {
             w.bytes(TRANSPORT, &[UDP]);
-            w.bytes(DESTINATION_PORT, &port.to_be_bytes());
+            if let [port] = ports {
+                flags |= BY_DESTINATION_PORT;
+                w.bytes(DESTINATION_PORT, &port.to_be_bytes());
+            }
         });
     });
     w.nested(FILTER, |w| {
-        w.bytes(1, &BY_DESTINATION_PORT.to_ne_bytes());
+        w.bytes(1, &flags.to_ne_bytes());
         w.bytes(2, &0_u32.to_ne_bytes());
     });
 }

@@ -5,8 +5,8 @@
 
 use cni::{Code, Error, OrCode, warn};
 use net::Rtnl;
-use nft::Nft;
 use nft::conntrack::{self, Flow};
+use nft::{Nft, Protocol};
 
 use crate::mapping::{HostEnd, Mapping, Transport};
 use crate::table::Held;
@@ -25,43 +25,59 @@ pub(crate) fn forget_before(nft: &mut Nft, host: &Rtnl, mappings: &[Mapping]) ->
                 .iter()
                 .any(|(_, own)| own.network.ip() == flow.destination)
     };
-    for mapping in udp {
-        forget(nft, &mapping.host, |flow| {
-            let elsewhere = flow.answers_from != mapping.target;
-            elsewhere
-                && match mapping.host.address {
-                    Some(address) => flow.destination == address,
-                    None => is_local(flow),
-                }
-        })?;
-    }
-    Ok(())
+    let udp: Vec<Mapping> = udp.copied().collect();
+    forget(nft, &udp, |mapping, flow| {
+        let elsewhere = flow.answers_from != mapping.target;
+        elsewhere
+            && match mapping.host.address {
+                Some(address) => flow.destination == address,
+                None => is_local(flow),
+            }
+    })
 }
 
 /// Forgets the flows that were led to containers by mappings that are gone.
 pub(crate) fn forget_after(nft: &mut Nft, removed: &[Held]) -> Result<(), Error> {
-    let udp = removed.iter().filter(|held| is_udp(&held.mapping.host));
-    let failed = udp.filter_map(|held| {
-        let target = held.mapping.target;
-        forget(nft, &held.mapping.host, |flow| flow.answers_from == target).err()
-    });
-    Error::join(failed.collect())
+    let mappings = removed.iter().map(|held| held.mapping);
+    let udp: Vec<Mapping> = mappings.filter(|it| is_udp(&it.host)).collect();
+    forget(nft, &udp, |mapping, flow| {
+        flow.answers_from == mapping.target
+    })
 }
 
 fn is_udp(host: &HostEnd) -> bool {
     host.transport == Transport::Udp
 }
 
-/// A kernel that can't be asked for flows is no obstacle, but worth a word.
-fn forget(nft: &mut Nft, host: &HostEnd, stale: impl Fn(&Flow) -> bool) -> Result<(), Error> {
-    match conntrack::forget_udp(nft, host.protocol, host.port, stale) {
-        Err(error) if error.is_unsupported() => {
-            warn(format_args!("flows of host port {host} are kept: {error}"));
-            Ok(())
+/// Forgets the flows that are stale for one of the mappings, looking once for each family. A kernel
+/// that can't be asked for flows is no obstacle, but worth a word.
+fn forget(
+    nft: &mut Nft,
+    mappings: &[Mapping],
+    stale: impl Fn(&Mapping, &Flow) -> bool,
+) -> Result<(), Error> {
+    for protocol in Protocol::ALL {
+        let of_family = mappings.iter().filter(|it| it.host.protocol == protocol);
+        let of_family: Vec<&Mapping> = of_family.collect();
+        let ports: Vec<u16> = of_family.iter().map(|it| it.host.port).collect();
+        if ports.is_empty() {
+            continue;
         }
-        forgotten => forgotten.or_code(
-            Code::FIREWALL,
-            format_args!("forget the flows of host port {host}"),
-        ),
+        let is_stale = |flow: &Flow| {
+            let mut of_port = of_family.iter().filter(|it| it.host.port == flow.port);
+            of_port.any(|mapping| stale(mapping, flow))
+        };
+        match conntrack::forget_udp(nft, protocol, &ports, is_stale) {
+            Err(error) if error.is_unsupported() => {
+                warn(format_args!(
+                    "flows of host ports {ports:?} are kept: {error}"
+                ));
+            }
+            forgotten => forgotten.or_code(
+                Code::FIREWALL,
+                format_args!("forget the flows of host ports {ports:?}"),
+            )?,
+        }
     }
+    Ok(())
 }

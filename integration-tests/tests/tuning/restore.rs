@@ -140,6 +140,35 @@ fn gc_removes_the_backups_of_the_networks_attachments_that_are_gone() {
     assert_eq!(gc(json!([])), others);
 }
 
+/// Two attachments whose backups have one name: `a_b` with `c`, and `a` with `b_c`.
+#[test]
+fn del_leaves_the_backup_of_another_attachment_alone() {
+    let site = Site::new();
+    let before = site.link();
+    let theirs = json!({"mtu": 1300, "podwire": {"network": "pods", "containerID": "a_eth0",
+        "ifname": "x"}});
+    let file = format!("{BACKUPS}/a_eth0_x.json");
+    site.bench.node.write(&file, theirs.to_string());
+    site.pod.ip("link add eth0_x type veth peer name other");
+    let mtu = site.pod.link("eth0_x").mtu;
+    let call = site.call("DEL", &json!({}));
+    call.env("CNI_IFNAME", "eth0_x")
+        .run(&site.bench.node)
+        .assert_silent();
+    assert_eq!(site.bench.node.read(&file), theirs.to_string());
+    assert_eq!(site.pod.link("eth0_x").mtu, mtu);
+    assert_eq!(site.link(), before);
+}
+
+#[test]
+fn del_needs_no_directory_that_can_be() {
+    let site = Site::new();
+    for directory in ["/run/lab/a\0b", "/dev/null", "/proc/self/nothing"] {
+        site.done("DEL", &json!({"dataDir": directory}));
+    }
+    site.bench.assert_clean();
+}
+
 /// As an ADD leaves it that is killed while it writes.
 #[test]
 fn del_removes_a_backup_that_was_never_finished() {

@@ -67,6 +67,42 @@ fn an_earlier_backup_comes_back() {
 }
 
 #[test]
+fn a_sysctl_that_was_empty_is_so_again() {
+    let site = Site::new();
+    let keys = json!({"txQLen": 4_294_967_295_u32,
+        "sysctl": {"net.ipv4.ip_local_reserved_ports": "8080"}});
+    site.pod
+        .tool("tc", "qdisc replace dev eth0 root pfifo_fast");
+    assert_fails(&site, &keys, 100, &["queue length 4294967295"]);
+    assert_eq!(site.sysctl("net/ipv4/ip_local_reserved_ports"), "");
+    site.add(&json!({"sysctl": {"net.ipv4.ip_local_reserved_ports": "8080"}}));
+    site.add(&json!({"sysctl": {"net.ipv4.ip_local_reserved_ports": ""}}));
+    assert_eq!(site.sysctl("net/ipv4/ip_local_reserved_ports"), "");
+}
+
+#[test]
+fn what_the_kernel_carries_over_to_interfaces_goes_back_there() {
+    let site = Site::new();
+    let on = ["forwarding", "accept_redirects"].map(|key| format!("net/ipv4/conf/eth0/{key}"));
+    let set = |path: &str, value| site.pod.run(|| net::sysctl::ensure(path, value)).unwrap();
+    set("net/ipv4/ip_forward", "0");
+    on.iter().for_each(|path| set(path, "1"));
+    set("net/ipv6/conf/eth0/forwarding", "1");
+    for key in [
+        "net.ipv4.ip_forward",
+        "net.ipv4.conf.all.forwarding",
+        "net.ipv6.conf.all.forwarding",
+    ] {
+        let keys = json!({"sysctl": {key: "1", "net.ipv4.conf.IFNAME.arp_filter": "x"}});
+        assert_fails(&site, &keys, 100, &["arp_filter"]);
+        for path in &on {
+            assert_eq!(site.sysctl(path), "1", "{key}: {path}");
+        }
+        assert_eq!(site.sysctl("net/ipv6/conf/eth0/forwarding"), "1", "{key}");
+    }
+}
+
+#[test]
 fn sysctls_that_are_right_need_no_writing_and_others_fail_where_none_can_be() {
     let site = Site::new();
     let somaxconn = site.sysctl("net/core/somaxconn");

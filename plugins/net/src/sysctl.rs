@@ -42,7 +42,8 @@ pub fn ensure(path: &str, value: &str) -> Result<(), Error> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(path: &str, value: &str) -> Result<(), Error> {
-    fs::write(file(path), value)
+    // As sysctl(8) does it, with a newline: without one an empty value would write nothing.
+    fs::write(file(path), format!("{value}\n"))
         .map_err(|e| Cause::from(e).during(format!("cannot set the sysctl {path} to {value:?}")))
 }
 

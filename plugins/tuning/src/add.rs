@@ -2,17 +2,18 @@
 //! ADD: all of it or nothing. What can be refused is refused before the first change; what was
 //! there is kept before it.
 
+use std::iter;
+
 use attachment::Ends;
 use cni::{Add, AddResult, Code, Error, OrCode, Version};
-use net::{Netns, Rtnl, Undo};
+use net::{Netns, Rtnl, Undo, sysctl};
 
+use crate::attributes::Attributes;
 use crate::backup::Backup;
 use crate::conf::Conf;
 use crate::settings::invalid;
 use crate::sysctls::{self, Sysctl};
-use crate::{allowlist, guard};
-
-use crate::attributes::Attributes;
+use crate::{allowlist, carried, guard};
 
 /// Tunes; the result is that of the plugins before, with what is another now.
 pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
@@ -58,11 +59,14 @@ fn set<'a>(
 ) -> Result<(), Error> {
     for (sysctl, before) in sysctls.iter().zip(before) {
         if let Some(value) = before {
-            let earlier = Sysctl {
-                value: value.clone(),
-                ..sysctl.clone()
+            let interfaces = in_sandbox(netns, || Ok(carried::over(&sysctl.path)))?;
+            let put_back = move || {
+                let own = (&sysctl.path, value);
+                for (path, value) in iter::once(own).chain(interfaces.iter().map(|(p, v)| (p, v))) {
+                    drop(sysctl::ensure(path, value));
+                }
             };
-            undo.push(move || drop(in_sandbox(netns, || earlier.set(before.as_deref()))));
+            undo.push(move || drop(netns.run(put_back)));
         }
         in_sandbox(netns, || sysctl.set(before.as_deref()))?;
     }
@@ -79,9 +83,9 @@ fn change<'a>(
 ) -> Result<(), Error> {
     let link = &ends.container;
     let original = Attributes::of(link).named_by(&conf.wish);
-    let (network, attachment) = (&call.network.name, &call.attachment);
-    let backup = Backup::of(&conf.data_dir, attachment);
-    let earlier = backup.keep(original, network, attachment)?;
+    let network = &call.network.name;
+    let backup = Backup::of(&conf.data_dir, network, &call.attachment);
+    let earlier = backup.keep(original)?;
     undo.push(move || drop(backup.put_back(earlier.as_deref())));
     if let Some(mac) = conf.wish.mac
         && let Some(earlier) = guard::admit(network, ends, mac)?

@@ -50,39 +50,37 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// The place of an attachment's backup.
+/// An attachment's backup, and its place. Attachments with underscores in their names may share
+/// one: `a_b` with `c`, and `a` with `b_c`.
 #[derive(Debug)]
 pub(crate) struct Backup {
     path: PathBuf,
+    owner: Owner,
 }
 
 impl Backup {
-    /// The place in a directory of backups.
-    pub(crate) fn of(directory: &Path, attachment: &Attachment) -> Self {
+    /// That of an attachment to `network` in a directory of backups.
+    pub(crate) fn of(directory: &Path, network: &str, attachment: &Attachment) -> Self {
         let Attachment {
             container_id,
             ifname,
-        } = attachment;
+        } = attachment.clone();
         Self {
             path: directory.join(format!("{container_id}_{ifname}.json")),
+            owner: Owner {
+                network: network.to_owned(),
+                attachment: Of {
+                    container_id,
+                    ifname,
+                },
+            },
         }
     }
 
     /// Keeps `attributes`, and returns what was in that place. A backup of the same attachment is
     /// of a plugin before this one in the chain, or of an ADD that was killed: it knows better.
-    pub(crate) fn keep(
-        &self,
-        attributes: Attributes,
-        network: &str,
-        attachment: &Attachment,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let owner = Some(Owner {
-            network: network.to_owned(),
-            attachment: Of {
-                container_id: attachment.container_id.clone(),
-                ifname: attachment.ifname.clone(),
-            },
-        });
+    pub(crate) fn keep(&self, attributes: Attributes) -> Result<Option<Vec<u8>>, Error> {
+        let owner = Some(self.owner.clone());
         let earlier = self.bytes()?;
         let known = earlier.as_deref().and_then(content);
         let known = known.filter(|known| known.owner == owner);
@@ -99,18 +97,34 @@ impl Backup {
         let wish = || format!("cannot put back the backup {:?}", self.path);
         match earlier {
             Some(text) => self.write(text).or_code(Code::IO, wish()),
-            None => self.remove(),
+            None => self.remove_files(),
         }
     }
 
-    /// What the interface had before; `None` without a backup. What can't be read says nothing.
+    /// What the interface had before; `None` without a backup of this attachment. What can't be
+    /// read says nothing.
     pub(crate) fn read(&self) -> Result<Option<Attributes>, Error> {
-        let known = |text: Vec<u8>| content(&text).unwrap_or_default().attributes();
-        Ok(self.bytes()?.map(known))
+        let known = self.bytes()?.map(|text| content(&text).unwrap_or_default());
+        let known = known.filter(|known| !self.is_anothers(known));
+        Ok(known.map(|known| known.attributes()))
     }
 
-    /// Removes it, with what a writer that was killed has left of it.
+    /// Removes it, with what a writer that was killed has left of it; not one that says that it is
+    /// another attachment's.
     pub(crate) fn remove(&self) -> Result<(), Error> {
+        let known = self.bytes()?.as_deref().and_then(content);
+        match known.is_some_and(|known| self.is_anothers(&known)) {
+            true => Ok(()),
+            false => self.remove_files(),
+        }
+    }
+
+    fn is_anothers(&self, content: &Content) -> bool {
+        let owner = content.owner.as_ref();
+        owner.is_some_and(|owner| *owner != self.owner)
+    }
+
+    fn remove_files(&self) -> Result<(), Error> {
         for path in [&self.unfinished(), &self.path] {
             remove(path)?;
         }
@@ -228,7 +242,10 @@ fn remove(path: &Path) -> Result<(), Error> {
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+        ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
     )
 }
 

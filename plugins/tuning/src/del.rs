@@ -16,7 +16,7 @@ use crate::guard;
 pub(crate) fn del(call: &Del) -> Result<(), Error> {
     // Where a directory can't be known the usual one is as good as any.
     let directory = data_dir(&call.network).unwrap_or_else(|_| DATA_DIR.into());
-    let backup = Backup::of(&directory, &call.attachment);
+    let backup = Backup::of(&directory, &call.network.name, &call.attachment);
     if let Some(before) = backup.read()? {
         let restored = restore(call, &before);
         restored.unwrap_or_else(|error| warn(format_args!("cannot restore: {error}")));

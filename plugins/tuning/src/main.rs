@@ -9,6 +9,7 @@ mod add;
 mod allowlist;
 mod attributes;
 mod backup;
+mod carried;
 mod check;
 mod conf;
 mod del;

@@ -51,6 +51,18 @@ fn values_that_no_interface_can_have() {
         .assert_refuses(&call, 4, &["MAC of CNI_ARGS: address nonsense"]);
 }
 
+/// The kernel would take IPv6 from the interface, with its addresses, and not bring it back.
+#[test]
+fn an_mtu_that_ends_ipv6_of_an_interface_that_has_it() {
+    let site = Site::new();
+    let addresses = site.pod.both_addresses();
+    assert_refused(&site, &json!({"mtu": 1279}), 7, &["mtu 1279", "1280"]);
+    assert_eq!(site.pod.both_addresses(), addresses);
+    let mut alone = site.result.clone();
+    alone["ips"] = json!([alone["ips"][0]]);
+    site.add(&json!({"mtu": 1279, "prevResult": alone}));
+}
+
 #[test]
 fn sysctls_that_are_not_this_attachments() {
     let site = Site::new();

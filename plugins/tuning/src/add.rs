@@ -11,7 +11,7 @@ use net::{Netns, Rtnl, Undo, sysctl};
 use crate::attributes::Attributes;
 use crate::backup::Backup;
 use crate::conf::Conf;
-use crate::settings::invalid;
+use crate::settings::{self, invalid};
 use crate::sysctls::{self, Sysctl};
 use crate::{allowlist, carried, guard};
 
@@ -25,6 +25,8 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     if conf.is_empty() {
         return Ok(prev.clone());
     }
+    let addresses = prev.container_addresses(&call.attachment.ifname);
+    settings::refuse_mtu_without_ipv6(conf.wish.mtu, &addresses)?;
     sysctls::refuse_others(&conf.sysctls, &call.attachment.ifname, prev)?;
     allowlist::check(&conf.sysctls)?;
     let wish = format_args!("failed to open netns {:?}", call.netns);

@@ -6,6 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// The plugins that `make install` installs; `podwired` is there besides.
+pub const PLUGINS: [&str; 11] = [
+    "bandwidth",
+    "bridge",
+    "firewall",
+    "flannel",
+    "host-local",
+    "loopback",
+    "portmap",
+    "ptp",
+    "static",
+    "tuning",
+    "vxlan",
+];
+
 /// The directory of the plugins under test: PODWIRE_PLUGINS where it is set (to point the same
 /// tests at other plugins), else Podwire's own, built once by this process as the test itself is
 /// built.

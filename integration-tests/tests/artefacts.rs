@@ -7,21 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use integration_tests::{Execution, binaries};
+use integration_tests::Execution;
+use integration_tests::binaries::{self, PLUGINS};
 
-const PLUGINS: [&str; 11] = [
-    "bandwidth",
-    "bridge",
-    "firewall",
-    "flannel",
-    "host-local",
-    "loopback",
-    "portmap",
-    "ptp",
-    "static",
-    "tuning",
-    "vxlan",
-];
 /// Where each kind of executables is installed, below DESTDIR.
 const PLUGIN_DIRECTORY: &str = "opt/cni/bin";
 const AGENT: &str = "usr/local/bin/podwired";

@@ -2,22 +2,9 @@
 //! The variables of a call: what is demanded, what is refused before anything is changed, and what
 //! is nobody's business.
 
-use integration_tests::{
-    Bench, Execution, Network, Node, PATIENCE, Runner, State, bench, binaries, ping,
-};
+use integration_tests::binaries::{self, PLUGINS};
+use integration_tests::{Bench, Execution, Network, Node, PATIENCE, Runner, State, bench, ping};
 use serde_json::json;
-
-const PLUGINS: [&str; 9] = [
-    "bandwidth",
-    "bridge",
-    "flannel",
-    "host-local",
-    "loopback",
-    "portmap",
-    "static",
-    "tuning",
-    "vxlan",
-];
 
 const CONTAINER: &str = "CNI_CONTAINERID";
 const NETNS: &str = "CNI_NETNS";

@@ -2,20 +2,9 @@
 //! prevResult that is missing, malformed or of another version: ADD and CHECK refuse it, DEL does
 //! without.
 
+use integration_tests::binaries::PLUGINS;
 use integration_tests::{Bench, Network, Runner, changed};
 use serde_json::{Value, json};
-
-const PLUGINS: [&str; 9] = [
-    "bandwidth",
-    "bridge",
-    "flannel",
-    "host-local",
-    "loopback",
-    "portmap",
-    "static",
-    "tuning",
-    "vxlan",
-];
 
 /// What is no result under a configuration of 1.1.0; code and words of the error.
 fn malformed() -> Vec<(Value, u64, &'static str)> {

@@ -2,20 +2,10 @@
 //! Standard input that is no configuration: refused by every plugin, for every verb, before anything
 //! is changed.
 
-use integration_tests::{Bench, Execution, binaries, changed};
+use integration_tests::binaries::{self, PLUGINS};
+use integration_tests::{Bench, Execution, changed};
 use serde_json::{Value, json};
 
-const PLUGINS: [&str; 9] = [
-    "bandwidth",
-    "bridge",
-    "flannel",
-    "host-local",
-    "loopback",
-    "portmap",
-    "static",
-    "tuning",
-    "vxlan",
-];
 const VERBS: [&str; 5] = ["ADD", "CHECK", "DEL", "GC", "STATUS"];
 
 /// A call of one plugin of network `pods` for `eth0` of pod `a`.

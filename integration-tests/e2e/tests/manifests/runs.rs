@@ -2,12 +2,13 @@
 //! The pods of the base do what they are for, with the rights that they have.
 
 use e2e_tests::{ControlPlane, Kubernetes, PATIENCE, node};
+use integration_tests::binaries::PLUGINS;
 use integration_tests::{Fleet, Member, Network, Program, Runner, Stack, ping};
 use serde_json::Value;
 
 use crate::container::word;
 use crate::kustomize::{BASE, build, create, the};
-use crate::sandbox::{PLUGINS, Pod, on_host};
+use crate::sandbox::{Pod, on_host};
 
 /// A cluster in which the base is applied, with the fleet's network in its ConfigMap as an operator
 /// writes it there.

@@ -6,7 +6,8 @@ use std::fs::{self, create_dir_all};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use integration_tests::{Member, binaries};
+use integration_tests::Member;
+use integration_tests::binaries::{self, PLUGINS};
 use nix::mount::{MsFlags, mount};
 use serde_json::Value;
 
@@ -17,20 +18,6 @@ pub(crate) const HOST: &str = "/run/lab/host";
 const POD: &str = "/run/lab/pod";
 /// Where a container finds its service account (Kubernetes' documentation, "Service Accounts").
 const ACCOUNT: &str = "var/run/secrets/kubernetes.io/serviceaccount";
-/// The plugins of the image.
-pub(crate) const PLUGINS: [&str; 11] = [
-    "bandwidth",
-    "bridge",
-    "firewall",
-    "flannel",
-    "host-local",
-    "loopback",
-    "portmap",
-    "ptp",
-    "static",
-    "tuning",
-    "vxlan",
-];
 
 /// What the API server would tell a kubelet about a pod.
 pub(crate) struct Pod<'a> {

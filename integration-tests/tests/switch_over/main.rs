@@ -2,6 +2,8 @@
 //! A node that changes from the reference plugins to Podwire's, and back, by their executables
 //! alone: the conflist stays, the runtime knows nothing of it, and the pods talk meanwhile.
 
+mod chain;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,28 @@ use serde_json::json;
 const PLUGINS: &str = "/run/lab/cni/bin";
 /// What of Podwire's takes the place of what.
 const NAMES: [&str; 3] = ["bridge", "host-local", "loopback"];
+
+/// A directory with these plugins, as an image or a package has it.
+fn copies(node: &Node, name: &str, from: &Path, plugins: &[&str]) -> PathBuf {
+    let directory = Path::new("/run/lab").join(name);
+    node.run(|| {
+        fs::create_dir_all(&directory).expect("a node's /run is writable");
+        for plugin in plugins {
+            let copied = fs::copy(from.join(plugin), directory.join(plugin));
+            copied.unwrap_or_else(|error| panic!("{plugin}: {error}"));
+        }
+    });
+    directory
+}
+
+/// Puts these executables into the place of those of the same names.
+fn install(node: &Node, from: &Path) {
+    let made = node.run(|| fs::create_dir_all(PLUGINS));
+    made.expect("a node's /run is writable");
+    let from = from.display().to_string();
+    let outcome = podwired(node, &["install", "--from", &from, "--to", PLUGINS]);
+    assert!(outcome.success(), "{outcome}");
+}
 
 /// A node with the reference plugins, and a conflist of theirs with one that Podwire does not have.
 struct Site {
@@ -42,30 +66,10 @@ impl Site {
             runner,
             network: network.followed_by(json!({"type": "portmap"})),
         };
-        let theirs = site.copies("theirs", &binaries::go_plugins(), &["portmap"]);
-        let made = site.node.run(|| fs::create_dir_all(PLUGINS));
-        made.expect("a node's /run is writable");
-        site.install(&theirs);
+        let theirs = [&NAMES[..], &["portmap"]].concat();
+        let theirs = copies(&site.node, "theirs", &binaries::go_plugins(), &theirs);
+        install(&site.node, &theirs);
         site
-    }
-
-    /// A directory with these plugins, as an image or a package has it.
-    fn copies(&self, name: &str, from: &Path, more: &[&str]) -> PathBuf {
-        let directory = Path::new("/run/lab").join(name);
-        self.node.run(|| {
-            fs::create_dir_all(&directory).expect("a node's /run is writable");
-            for plugin in NAMES.iter().chain(more) {
-                let copied = fs::copy(from.join(plugin), directory.join(plugin));
-                copied.unwrap_or_else(|error| panic!("{plugin}: {error}"));
-            }
-        });
-        directory
-    }
-
-    fn install(&self, from: &Path) {
-        let from = from.display().to_string();
-        let outcome = podwired(&self.node, &["install", "--from", &from, "--to", PLUGINS]);
-        assert!(outcome.success(), "{outcome}");
     }
 
     fn attach(&self, name: &str) -> Pod {
@@ -111,8 +115,8 @@ fn executables_change_under_pods_that_talk_and_change_back() {
     let between = Conversation::start(&a, &b, b.ipv4("eth0"), 7001);
     let beyond = Conversation::start(&a, &site.outside, Outside::V4, 7002);
 
-    let ours = site.copies("ours", binaries::plugins(), &[]);
-    site.install(&ours);
+    let ours = copies(&site.node, "ours", binaries::plugins(), &NAMES);
+    install(&site.node, &ours);
     let c = site.attach("c");
     assert!(site.is_ours(&c) && !site.is_ours(&a));
     site.assert_talk(&[&a, &b, &c]);
@@ -126,7 +130,7 @@ fn executables_change_under_pods_that_talk_and_change_back() {
     site.detach(&b);
     site.assert_talk(&[&a, &c]);
 
-    site.install(Path::new("/run/lab/theirs"));
+    install(&site.node, Path::new("/run/lab/theirs"));
     let d = site.attach("d");
     assert!(!site.is_ours(&d));
     site.assert_talk(&[&a, &c, &d]);
@@ -145,8 +149,8 @@ fn what_the_reference_plugins_left_goes_with_their_pods() {
     let old = site.attach("old");
     let rules = |site: &Site| site.node.tool("nft", "list ruleset");
     assert!(rules(&site).contains("CNI-"), "{}", rules(&site));
-    let ours = site.copies("ours", binaries::plugins(), &[]);
-    site.install(&ours);
+    let ours = copies(&site.node, "ours", binaries::plugins(), &NAMES);
+    install(&site.node, &ours);
     let new = site.attach("new");
     site.detach(&old);
     let left = rules(&site);

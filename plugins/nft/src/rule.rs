@@ -97,29 +97,32 @@ impl Rule {
 
     /// The same for packets that are of the network's protocol, as all of a table of one protocol.
     pub fn prefix(self, end: End, network: IpNetwork) -> Rule {
-        let protocol = Protocol::of(network.ip());
-        let rule = self;
-        let prefix = usize::from(network.prefix());
-        let wished = octets(network.network());
-        if prefix == 0 {
-            rule
-        } else if prefix.is_multiple_of(8) {
-            let wished = &wished[..prefix / 8];
-            rule.address(protocol, end, u32::from(network.prefix() / 8))
-                .with(Expr::Equal(Register::FIRST, wished))
-        } else {
-            rule.address(protocol, end, protocol.length())
-                .with(Expr::Mask(Register::FIRST, &octets(network.mask())))
-                .with(Expr::Equal(Register::FIRST, &wished))
+        if network.prefix() == 0 {
+            return self;
         }
+        let (rule, wished) = self.beginning(end, network);
+        rule.with(Expr::Equal(Register::FIRST, &wished))
     }
 
     /// `ip saddr != NETWORK` for packets that are of its protocol.
     pub fn outside(self, end: End, network: IpNetwork) -> Rule {
+        let (rule, other) = self.beginning(end, network);
+        rule.with(Expr::Unequal(Register::FIRST, &other))
+    }
+
+    /// Loads what the network's prefix is about, and tells what it is in the network.
+    fn beginning(self, end: End, network: IpNetwork) -> (Rule, Vec<u8>) {
         let protocol = Protocol::of(network.ip());
-        self.address(protocol, end, protocol.length())
-            .with(Expr::Mask(Register::FIRST, &octets(network.mask())))
-            .with(Expr::Unequal(Register::FIRST, &octets(network.network())))
+        let mut wished = octets(network.network());
+        let bytes = network.prefix() / 8;
+        if bytes > 0 && network.prefix().is_multiple_of(8) {
+            wished.truncate(bytes.into());
+            (self.address(protocol, end, bytes.into()), wished)
+        } else {
+            let rule = self.address(protocol, end, protocol.length());
+            let rule = rule.with(Expr::Mask(Register::FIRST, &octets(network.mask())));
+            (rule, wished)
+        }
     }
 
     /// `ip saddr @SET`, or `ip saddr vmap @MAP`, for a table of both protocols.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who is hidden behind the node's address, and what others decide before.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
+use std::time::Duration;
 
-use integration_tests::{BRIEFLY, Outside, PATIENCE};
+use integration_tests::{BRIEFLY, Outside, PATIENCE, Pod};
 use serde_json::json;
 
-use crate::site::{LOCALHOST, NODE, SERVED, Site, both, network, seen_at, unserved};
+use crate::site::{LOCALHOST, NODE, SERVED, Site, both, network, of_bridge, seen_at, unserved};
 
 #[test]
 fn without_snat_nobody_is_hidden() {
@@ -80,24 +81,80 @@ fn what_others_translate_first_goes_their_way() {
 fn pods_do_not_reach_the_nodes_own_localhost() {
     let site = Site::new();
     let (_pod, _servers) = site.server(&network(both(8080)));
-    let attacker = site.runner.attach(&network(json!([])), &site.node);
-    let secret = SocketAddr::new(LOCALHOST[0], 9000);
-    let socket = site.node.run(|| UdpSocket::bind(secret)).unwrap();
-    attacker.ip("link set lo up");
-    attacker.ip("route flush table local 127.0.0.0/8");
-    attacker.ip("route del local 127.0.0.1 table local");
-    attacker.ip("route add 127.0.0.1 via 10.88.0.1 dev eth0");
-    let arrives = |limit| {
-        attacker
-            .run(|| UdpSocket::bind("10.88.0.3:0")?.send_to(b"x", secret))
-            .unwrap();
-        socket.set_read_timeout(Some(limit)).unwrap();
-        socket.recv_from(&mut [0; 8]).is_ok()
-    };
-    assert_eq!(attacker.ipv4("eth0").to_string(), "10.88.0.3");
-    assert!(!arrives(BRIEFLY));
+    let attacker = Attacker::new(&site);
+    assert!(!attacker.reaches_localhost(BRIEFLY));
     // It is the rule that keeps them off.
     site.node
         .tool("nft", "flush chain inet podwire hostport-localnet");
-    assert!(arrives(PATIENCE));
+    assert!(attacker.reaches_localhost(PATIENCE));
+}
+
+/// The bridge stays when the rule goes with the last mapping.
+#[test]
+fn nor_do_they_when_the_last_port_is_gone() {
+    let site = Site::new();
+    let (network, other) = (
+        network(both(8080)),
+        of_bridge("other", "cni1", 89, both(8081)),
+    );
+    let attacker = Attacker::new(&site);
+    let pods = [&network, &other].map(|of| (of, site.server(of)));
+    for (of, (pod, _)) in &pods {
+        site.runner.del(of, pod, "eth0").unwrap();
+        assert!(!attacker.reaches_localhost(BRIEFLY));
+    }
+    assert_eq!(site.ports(), [""; 0]);
+    // The next mapping serves localhost again.
+    let (_pod, _servers) = site.server(&network);
+    let gateway = site.node.ipv4("cni0");
+    assert_eq!(seen_at(&site.node, LOCALHOST[0], 8080), gateway);
+}
+
+#[test]
+fn an_interface_that_somebody_else_has_opened_stays_open() {
+    let site = Site::new();
+    let network = network(both(8080));
+    let attacker = Attacker::new(&site);
+    site.node
+        .tool("sysctl", "-w net.ipv4.conf.cni0.route_localnet=1");
+    let (pod, _servers) = site.server(&network);
+    assert!(!attacker.reaches_localhost(BRIEFLY));
+    site.runner.del(&network, &pod, "eth0").unwrap();
+    assert!(attacker.reaches_localhost(PATIENCE));
+}
+
+/// A pod that takes 127.0.0.1 for an address of its gateway.
+struct Attacker {
+    pod: Pod,
+    /// What the node has on its localhost.
+    secret: UdpSocket,
+}
+
+impl Attacker {
+    fn new(site: &Site) -> Self {
+        let pod = site.runner.attach(&network(json!([])), &site.node);
+        pod.ip("link set lo up");
+        pod.ip("route flush table local 127.0.0.0/8");
+        pod.ip("route del local 127.0.0.1 table local");
+        pod.ip("route add 127.0.0.1 via 10.88.0.1 dev eth0");
+        let secret = site.node.run(|| UdpSocket::bind((LOCALHOST[0], 9000)));
+        Self {
+            pod,
+            secret: secret.expect("the port is free"),
+        }
+    }
+
+    /// Whether a datagram of the pod arrives in time.
+    fn reaches_localhost(&self, limit: Duration) -> bool {
+        let own = self.pod.ipv4("eth0");
+        let secret = self.secret.local_addr().expect("it is bound");
+        let sent = self
+            .pod
+            .run(|| UdpSocket::bind((own, 0))?.send_to(b"x", secret));
+        sent.expect("the pod has a route");
+        self.secret
+            .set_read_timeout(Some(limit))
+            .expect("it is not zero");
+        self.secret.recv_from(&mut [0; 8]).is_ok()
+    }
 }

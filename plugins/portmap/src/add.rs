@@ -10,7 +10,7 @@ use crate::conf::Conf;
 use crate::mapping::resolve;
 use crate::ruleset::OfNetwork;
 use crate::table::{self, Refusal, Wish};
-use crate::{flows, holder, sandbox};
+use crate::{flows, holder, localnet, sandbox};
 
 /// Leads the host's ports to the container; without mappings it opens nothing.
 pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
@@ -29,19 +29,20 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     if mappings.is_empty() {
         return Ok(prev.clone());
     }
+    let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
+    let ends = sandbox::ends(&host, &call.netns, &call.attachment, &mappings)?;
+    let ports = localnet::ports(&host, &conf.policy, &mappings)?;
     let wish = Wish {
         network: OfNetwork::new(network, &conf.policy),
         holder: &holder,
         mappings: &mappings,
         addresses: &addresses,
+        ports: &ports,
     };
-    let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
-    let ends = sandbox::ends(&host, &call.netns, &call.attachment, &mappings)?;
-    let ports = sandbox::loopback_ports(&host, &conf.policy, &mappings)?;
     table::ensure(&mut nft, &wish).map_err(refused)?;
     let mut undo = Undo::new();
     undo.push(|| drop(take_back(network, &holder)));
-    for port in &ports {
+    for port in wish.ports {
         port.open()?;
     }
     if conf.policy.snat.is_some() {

@@ -10,7 +10,7 @@ use crate::conf::Conf;
 use crate::mapping::{Mapping, resolve};
 use crate::ruleset::OfNetwork;
 use crate::table::{self, Wish};
-use crate::{holder, sandbox};
+use crate::{holder, localnet, sandbox};
 
 /// Looks at everything and reports all that differs, code 105.
 pub(crate) fn check(call: &Check) -> Result<(), Error> {
@@ -34,6 +34,7 @@ pub(crate) fn check(call: &Check) -> Result<(), Error> {
         holder: &holder,
         mappings: &mappings,
         addresses: &addresses,
+        ports: &[],
     };
     let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
     let missing = table::missing(&mut nft, &wish);
@@ -77,7 +78,7 @@ fn settings(
     mappings: &[Mapping],
     findings: &mut Vec<String>,
 ) -> Result<(), Error> {
-    for port in sandbox::loopback_ports(host, &conf.policy, mappings)? {
+    for port in localnet::ports(host, &conf.policy, mappings)? {
         findings.extend(port.missing()?);
     }
     Ok(())

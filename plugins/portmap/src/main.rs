@@ -9,6 +9,7 @@ mod conf;
 mod del;
 mod flows;
 mod holder;
+mod localnet;
 mod mapping;
 mod maps;
 mod reference;

@@ -28,7 +28,8 @@
 //!     type nat hook postrouting priority srcnat - 1
 //!     meta mark & 0x2000 != 0 ct status dnat masquerade comment "podnet"
 //! }
-//! chain hostport-localnet {              # route_localnet opens 127.0.0.1 to neighbours
+//! set hostport-opened { type ifname; elements = { "cni0" } }     # who gets route_localnet
+//! chain hostport-localnet {              # which opens 127.0.0.1 to neighbours
 //!     type filter hook prerouting priority raw
 //!     iifname != "lo" ip daddr 127.0.0.0/8 drop
 //! }
@@ -37,7 +38,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
-use nft::{Connection, End, Expr, Family, Found, Hook, Meta, Register, Rule, Table, Verdict};
+use nft::{
+    Connection, DataType, End, Expr, Family, Found, Hook, Meta, Register, Rule, Set, Table, Values,
+    Verdict,
+};
 
 use crate::conf::{Policy, Snat};
 use crate::holder;
@@ -58,6 +62,12 @@ pub(crate) const CHAINS: [(&str, Option<Hook>); 5] = [
     (POSTROUTING, Some(nat(4, 99))),
     ("hostport-localnet", Some(Hook::RAW_PREROUTING)),
 ];
+/// The interfaces that `hostport-localnet` guards, but for those that somebody else has opened.
+pub(crate) const OPENED: Set<'static> = Set {
+    name: "hostport-opened",
+    key: DataType::INTERFACE,
+    values: Values::None,
+};
 /// `RTN_LOCAL` of linux/rtnetlink.h.
 const LOCAL: u32 = 2;
 /// `IPS_DST_NAT` of linux/netfilter/nf_conntrack_common.h.

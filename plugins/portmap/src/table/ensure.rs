@@ -3,8 +3,8 @@
 
 use nft::{Batch, Error, Installed, Nft, Rule};
 
-use super::Wish;
 use super::element::{self, Held, elements, key_of, maps_of};
+use super::{Wish, opened};
 use crate::mapping::{HostEnd, Mapping};
 use crate::maps::Maps;
 use crate::ruleset::{self, CHAINS, OfNetwork, POSTROUTING, TABLE};
@@ -27,6 +27,7 @@ pub(crate) fn ensure(nft: &mut Nft, wish: &Wish<'_>) -> Result<(), Refusal> {
         if taken.is_none() {
             let rules = nft.rules(TABLE, None)?;
             mend_shared(nft, &mut batch, &rules, &wish.network)?;
+            opened::note(nft, &mut batch, wish.ports)?;
             mend_network(nft, &mut batch, &rules, wish)?;
             for mapping in wish.mappings {
                 mend_mapping(nft, &mut batch, wish, mapping)?;

@@ -4,11 +4,13 @@
 mod element;
 mod ensure;
 mod missing;
+mod opened;
 mod remove;
 mod siblings;
 
 use ipnetwork::IpNetwork;
 
+use crate::localnet::LoopbackPort;
 use crate::mapping::Mapping;
 use crate::ruleset::OfNetwork;
 
@@ -29,6 +31,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) mappings: &'a [Mapping],
     /// The container's addresses with the prefixes of their subnets.
     pub(crate) addresses: &'a [IpNetwork],
+    /// The interfaces that are to let packets from 127.0.0.1 out.
+    pub(crate) ports: &'a [LoopbackPort],
 }
 
 impl Wish<'_> {

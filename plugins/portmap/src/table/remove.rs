@@ -9,9 +9,11 @@ use ipnetwork::IpNetwork;
 use nft::{Batch, Error, Nft};
 
 use super::element::{self, Held};
+use super::opened;
 use crate::holder;
+use crate::localnet;
 use crate::maps::Maps;
-use crate::ruleset::{self, CHAINS, POSTROUTING, TABLE};
+use crate::ruleset::{self, CHAINS, OPENED, POSTROUTING, TABLE};
 
 /// Mappings that one transaction takes away: far below what fits the socket's send buffer.
 const AT_ONCE: usize = 400;
@@ -27,6 +29,7 @@ pub(crate) fn remove(
     if !nft.has_chain(TABLE, CHAINS[0].0)? {
         return Ok(removed);
     }
+    let mut closed = Vec::new();
     loop {
         let mut taken = Vec::new();
         let mut remain = 0;
@@ -34,6 +37,7 @@ pub(crate) fn remove(
             let mut batch = Batch::new();
             let (gone, kept) = split(nft, label, &stale)?;
             remain = kept.len();
+            close_before(nft, &kept, &mut closed)?;
             for (maps, held) in &gone {
                 remove_mapping(nft, &mut batch, *maps, held)?;
             }
@@ -51,6 +55,18 @@ pub(crate) fn remove(
         }
         return Ok(removed);
     }
+}
+
+/// Before the rule goes that keeps neighbours off, the interfaces go back to what they were; and to
+/// what they are now if a mapping came meanwhile, which found them open.
+fn close_before(nft: &mut Nft, kept: &Mappings, closed: &mut Vec<String>) -> Result<(), Error> {
+    if kept.is_empty() {
+        *closed = opened::read(nft)?;
+        localnet::set_open(closed, false);
+    } else {
+        localnet::set_open(&std::mem::take(closed), true);
+    }
+    Ok(())
 }
 
 type Mappings = Vec<(Maps, Held)>;
@@ -93,7 +109,7 @@ fn remove_rules(
     kept: &Mappings,
 ) -> Result<(), Error> {
     if kept.is_empty() {
-        return remove_all(nft, batch);
+        return remove_all(nft, batch, label);
     }
     let of_network = |(_, held): &(Maps, Held)| holder::is_of(&held.holder, label);
     if kept.iter().any(of_network) {
@@ -137,7 +153,7 @@ fn remove_lone(
 }
 
 /// Adds the deletion of all that is ours: rules first, as a chain or map that one refers to can't go.
-fn remove_all(nft: &mut Nft, batch: &mut Batch) -> Result<(), Error> {
+fn remove_all(nft: &mut Nft, batch: &mut Batch, label: &str) -> Result<(), Error> {
     let ours = |chain: &str| chain.starts_with("hostport");
     let mut chains: Vec<String> = Vec::new();
     for rule in nft.rules(TABLE, None)? {
@@ -155,9 +171,15 @@ fn remove_all(nft: &mut Nft, batch: &mut Batch) -> Result<(), Error> {
             }
         }
     }
-    for (chain, _) in CHAINS {
-        if nft.has_chain(TABLE, chain)? && !chains.iter().any(|it| it == chain) {
-            chains.push(chain.to_owned());
+    if nft.has_set(TABLE, OPENED.name)? {
+        batch.delete_set(TABLE, OPENED.name);
+    }
+    // Those that somebody has flushed.
+    let of_network = [ruleset::entry_of(label), ruleset::translation_of(label)];
+    let shared = CHAINS.map(|(chain, _)| chain.to_owned());
+    for chain in of_network.into_iter().chain(shared) {
+        if !chains.contains(&chain) && nft.has_chain(TABLE, &chain)? {
+            chains.push(chain);
         }
     }
     for chain in &chains {

@@ -2,7 +2,7 @@
 //! Values that `bridge` cannot do anything sensible with: refused with a sentence that names them,
 //! and nothing is changed.
 
-use integration_tests::{Bench, Execution, Network, changed};
+use integration_tests::{Bench, Execution, Network, Node, PATIENCE, Runner, bench, changed, ping};
 use serde_json::{Value, json};
 
 /// An ADD of pod `a` with some other values in the configuration of network `pods`.
@@ -252,4 +252,38 @@ fn without_addresses_a_gateway_is_nothing_and_no_error() {
     bench.runner.check(&network, &pod, "eth0").unwrap();
     bench.runner.del(&network, &pod, "eth0").unwrap();
     bench.assert_clean();
+}
+
+/// The kernel would lower the bridge's MTU to that of the port, and take IPv6 from all of its pods.
+#[test]
+fn an_mtu_that_ends_ipv6_of_the_bridge_is_refused() {
+    let bench = Bench::new();
+    let pod = bench.node.pod("a");
+    let words = ["invalid mtu 1279", "1280 or more", "fd00:1:5::1/64"];
+    for gateway in [true, false] {
+        let changes = [("mtu", json!(1279)), ("isGateway", json!(gateway))];
+        bench.assert_refuses(&add(&bench, &changes), 7, &words);
+        assert_eq!(pod.interfaces(), [""; 0]);
+    }
+    assert!(ping(&bench.keeper, bench.node.ipv6("cni0"), PATIENCE));
+}
+
+/// Where there is no bridge yet, the addresses are known when the IPAM plugin has been asked.
+#[test]
+fn an_mtu_that_ipv6_cannot_do_with_is_refused() {
+    let node = Node::new();
+    let runner = Runner::new(&node);
+    for gateway in [true, false] {
+        let keys = json!({"mtu": 1279, "isGateway": gateway});
+        let network = Network::of_bridge("podnet", &["10.88.0.0/24", "fd00:88::/64"], keys);
+        let pod = node.any_pod();
+        let (code, msg) = runner.add(&network, &pod, "eth0").unwrap_err().error();
+        assert_eq!(code, 7, "{msg}");
+        assert!(
+            msg.contains("1280 or more for the address fd00:88::"),
+            "{msg}"
+        );
+        assert_eq!(pod.interfaces(), [""; 0]);
+        assert_eq!(bench::leases(&node, "podnet"), [""; 0]);
+    }
 }

@@ -77,6 +77,19 @@ fn values_that_cannot_be_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn an_mtu_that_ipv6_cannot_do_with_is_refused_and_ipv4_does_with_it() {
+    let bench = bench();
+    let pod = bench.node.pod("a");
+    let configuration = changed(&bench.configuration(), "mtu", json!(1279));
+    let call = bench.call_with("ADD", "a", &configuration);
+    bench.assert_refuses(&call, 7, &["invalid mtu 1279", "1280", "fd00:1:5::3/64"]);
+    assert_eq!(pod.interfaces(), [""; 0]);
+    let v4 = Network::of_ptp("v4", &["10.88.0.0/24"], json!({"mtu": 1279}));
+    let pod = bench.runner.attach(&v4, &bench.node);
+    assert!(ping(&bench.node, pod.ipv4("eth0"), PATIENCE));
+}
+
+#[test]
 fn status_tells_what_ipam_says() {
     let bench = bench();
     bench.runner.status(&bench.network).unwrap();

@@ -7,6 +7,9 @@ use ipnetwork::IpNetwork;
 /// The kernel's limits of the MTU of a veth pair and of a bridge: ETH_MIN_MTU, ETH_MAX_MTU.
 const MTU_RANGE: std::ops::RangeInclusive<i64> = 68..=65_535;
 
+/// An IPv6 link's smallest MTU (RFC 8200, section 5).
+pub const MTU_MIN_V6: u32 = 1280;
+
 /// `mtu` in bytes; `None` for 0, which leaves it to the plugin.
 ///
 /// # Errors
@@ -23,6 +26,21 @@ pub fn mtu(mtu: i64) -> Result<Option<u32>, Error> {
                 MTU_RANGE.end()
             ),
         )),
+    }
+}
+
+/// Refuses an MTU with which an interface can't have its IPv6 addresses: the kernel takes IPv6 from a
+/// link that can't carry the least packet of it.
+///
+/// # Errors
+/// [`Code::INVALID_CONFIG`].
+pub fn refuse_mtu_without_ipv6(mtu: u32, addresses: &[IpNetwork]) -> Result<(), Error> {
+    match addresses.iter().find(|address| address.is_ipv6()) {
+        Some(address) if mtu < MTU_MIN_V6 => Err(Error::new(
+            Code::INVALID_CONFIG,
+            format!("invalid mtu {mtu} (must be {MTU_MIN_V6} or more for the address {address})"),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 //! ADD: all of the attachment or nothing of it. The bridge, its gateway and the network's rules
 //! belong to the network and stay.
 
-use attachment::{End, Lease, NewPair, Pair, Sandbox, ensure_absent};
+use attachment::{End, Lease, NewPair, Pair, Sandbox, ensure_absent, keys};
 use cni::{Add, AddResult, Code, Dns, Error, OrCode, RunningAdd, Version};
 use net::{Netns, Rtnl, Undo};
 use std::time::Duration;
@@ -71,6 +71,7 @@ impl<'a> Site<'a> {
         undo.push(move || drop(rtnl.delete_link(index)));
         bridge_port::configure(rtnl, conf, &bridge, &pair.host)?;
         let (plan, dns) = self.addresses(seeking)?;
+        keys::refuse_mtu_without_ipv6(pair.mtu, &plan.layer3.addresses())?;
         undo.push(move || drop(firewall::release(&call.network.name, &call.attachment)));
         self.ensure_rules(&pair, &plan)?;
         let vlan_interface = match conf.is_gateway && conf.ipam.is_some() {

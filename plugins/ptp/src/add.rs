@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! ADD: all of the attachment or nothing of it. The network's rules stay.
 
-use attachment::{Lease, NewPair, Pair, Sandbox, ensure_absent, mtu_of_default_route};
+use attachment::{Lease, NewPair, Pair, Sandbox, ensure_absent, keys, mtu_of_default_route};
 use cni::{Add, AddResult, Code, Error, Interface, OrCode, RunningAdd, Version};
 use ipnetwork::IpNetwork;
 use net::{Mac, Netns, Rtnl, Undo};
@@ -65,6 +65,7 @@ impl<'a> Site<'a> {
         host::prepare(&pair.host);
         let found = self.found(seeking)?;
         let plan = Plan::new(&found)?;
+        keys::refuse_mtu_without_ipv6(pair.mtu, &plan.layer3.addresses())?;
         undo.push(move || drop(firewall::release(network, &call.attachment)));
         firewall::ensure(conf, network, &pair.host.name, &plan.layer3.addresses())?;
         host::configure(rtnl, &pair.host, &plan)?;

@@ -4,14 +4,14 @@
 
 use std::iter;
 
-use attachment::Ends;
+use attachment::{Ends, keys};
 use cni::{Add, AddResult, Code, Error, OrCode, Version};
 use net::{Netns, Rtnl, Undo, sysctl};
 
 use crate::attributes::Attributes;
 use crate::backup::Backup;
 use crate::conf::Conf;
-use crate::settings::{self, invalid};
+use crate::settings::invalid;
 use crate::sysctls::{self, Sysctl};
 use crate::{allowlist, carried, guard};
 
@@ -26,7 +26,9 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
         return Ok(prev.clone());
     }
     let addresses = prev.container_addresses(&call.attachment.ifname);
-    settings::refuse_mtu_without_ipv6(conf.wish.mtu, &addresses)?;
+    if let Some(mtu) = conf.wish.mtu {
+        keys::refuse_mtu_without_ipv6(mtu, &addresses)?;
+    }
     sysctls::refuse_others(&conf.sysctls, &call.attachment.ifname, prev)?;
     allowlist::check(&conf.sysctls)?;
     let wish = format_args!("failed to open netns {:?}", call.netns);

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use cni::{Code, Error};
-use ipnetwork::IpNetwork;
 use net::Mac;
 use serde::Deserialize;
 
@@ -12,8 +11,6 @@ use crate::attributes::Attributes;
 
 /// An IPv4 link's smallest MTU (RFC 791, section 3.2), which the kernel asks of each.
 const MTU_MIN: u32 = 68;
-/// An IPv6 link's smallest MTU (RFC 8200, section 5).
-const MTU_MIN_V6: u32 = 1280;
 /// The largest IPv4 packet.
 const MTU_MAX: u32 = 65535;
 
@@ -60,23 +57,6 @@ fn queue(given: Option<i64>) -> Result<Option<u32>, Error> {
     let wrong = |length| invalid(format!("invalid txQLen {length} (must be a 32-bit number)"));
     let length = |length| u32::try_from(length).map_err(|_| wrong(length));
     given.map(length).transpose()
-}
-
-/// Refuses an MTU by which the interface would lose its IPv6 addresses: the kernel takes IPv6 from a
-/// link that can't carry the least packet of it.
-pub(crate) fn refuse_mtu_without_ipv6(
-    mtu: Option<u32>,
-    addresses: &[IpNetwork],
-) -> Result<(), Error> {
-    let Some(mtu) = mtu.filter(|mtu| *mtu < MTU_MIN_V6) else {
-        return Ok(());
-    };
-    match addresses.iter().find(|address| address.is_ipv6()) {
-        None => Ok(()),
-        Some(address) => Err(invalid(format!(
-            "invalid mtu {mtu} (must be {MTU_MIN_V6} or more for the address {address})"
-        ))),
-    }
 }
 
 /// Reads a MAC address that an interface can have; `source` is where it is written.

@@ -11,7 +11,6 @@
 //! ```
 
 mod bus;
-mod message;
 mod zones;
 
 use std::net::IpAddr;
@@ -22,8 +21,7 @@ use ipnetwork::IpNetwork;
 use nft::Nft;
 
 use crate::owner::{Owner, Valid};
-use bus::Bus;
-use message::{Call, Values};
+use bus::{BUS, Bus, Object};
 use zones::Source;
 
 /// How long all that one call asks of firewalld may take: it answers within some tenths of a second,
@@ -32,6 +30,11 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// The same for STATUS, which may wait for nothing.
 const STATUS_LIMIT: Duration = Duration::from_millis(500);
 const NAME: &str = "org.fedoraproject.FirewallD1";
+const ZONES: Object = Object {
+    destination: NAME,
+    path: "/org/fedoraproject/FirewallD1",
+    interface: "org.fedoraproject.FirewallD1.zone",
+};
 /// Its words for what is as it should be.
 const ADDED_ALREADY: [&str; 2] = ["ZONE_ALREADY_SET", "ALREADY_ENABLED"];
 const GONE_ALREADY: [&str; 3] = ["UNKNOWN_SOURCE", "NOT_ENABLED", "INVALID_ZONE"];
@@ -66,7 +69,7 @@ impl Sources<'_> {
         if self.demand == Demand::Never || self.addresses.is_empty() {
             return Ok(());
         }
-        let Some(mut firewalld) = Firewalld::connect(LIMIT)? else {
+        let Some(firewalld) = Firewalld::connect(LIMIT)? else {
             return self.unless_demanded(Code::FIREWALL);
         };
         let own: Vec<_> = self.sources().collect();
@@ -96,7 +99,7 @@ impl Sources<'_> {
         if self.demand == Demand::Never {
             return Ok(Vec::new());
         }
-        let Some(mut firewalld) = Firewalld::connect(LIMIT)? else {
+        let Some(firewalld) = Firewalld::connect(LIMIT)? else {
             let demanded = self.unless_demanded(Code::CHECK_FAILED).err();
             return Ok(demanded.into_iter().map(|error| error.msg).collect());
         };
@@ -185,7 +188,7 @@ fn give_back(
 }
 
 fn forget_sources(sources: &[Source]) -> Result<(), Error> {
-    if let Some(mut firewalld) = Firewalld::connect(LIMIT)? {
+    if let Some(firewalld) = Firewalld::connect(LIMIT)? {
         for source in sources {
             firewalld.remove(source)?;
         }
@@ -201,54 +204,45 @@ impl Firewalld {
     /// `None` when there is no bus, or firewalld is not on it.
     fn connect(limit: Duration) -> Result<Option<Self>, Error> {
         let wish = "ask the system's message bus for firewalld";
-        let Some(mut bus) = Bus::connect(limit).map_err(|it| failure(wish, it))? else {
+        let Some(bus) = Bus::connect(limit).map_err(|it| failure(wish, it))? else {
             return Ok(None);
         };
-        let there = bus.call_bus("NameHasOwner", &[NAME]);
-        let there = there.map_err(|it| failure(wish, it))?.truth();
-        Ok((there == Some(true)).then_some(Self(bus)))
+        let there: bool = bus
+            .call(BUS, "NameHasOwner", (NAME,))
+            .map_err(|it| failure(wish, it))?;
+        Ok(there.then_some(Self(bus)))
     }
 
-    fn add(&mut self, source: &Source) -> Result<(), Error> {
-        let (zone, text) = (&source.zone, source.text());
+    fn add(&self, source: &Source) -> Result<(), Error> {
+        let (zone, text) = (source.zone.clone(), source.text());
         let wish = format!("add the source {text} to zone {zone:?} of firewalld");
-        let added = self.of_zone("addSource", &[zone, &text]);
+        let added = self.0.call(ZONES, "addSource", (zone, text));
         unless_said(added, &ADDED_ALREADY).map_err(|it| failure(&wish, it))
     }
 
-    fn remove(&mut self, source: &Source) -> Result<(), Error> {
-        let (zone, text) = (&source.zone, source.text());
+    fn remove(&self, source: &Source) -> Result<(), Error> {
+        let (zone, text) = (source.zone.clone(), source.text());
         let wish = format!("remove the source {text} from zone {zone:?} of firewalld");
-        let removed = self.of_zone("removeSource", &[zone, &text]);
+        let removed = self.0.call(ZONES, "removeSource", (zone, text));
         unless_said(removed, &GONE_ALREADY).map_err(|it| failure(&wish, it))
     }
 
-    fn has(&mut self, source: &Source) -> Result<bool, Error> {
-        let (zone, text) = (&source.zone, source.text());
+    fn has(&self, source: &Source) -> Result<bool, Error> {
+        let (zone, text) = (source.zone.clone(), source.text());
         let wish = format!("look for the source {text} in zone {zone:?} of firewalld");
-        let held = self.of_zone("querySource", &[zone, &text]);
-        Ok(held.map_err(|it| failure(&wish, it))?.truth() == Some(true))
+        let held = self.0.call(ZONES, "querySource", (zone, text));
+        held.map_err(|it| failure(&wish, it))
     }
 
-    fn sources(&mut self, zone: &str) -> Result<Vec<String>, Error> {
+    fn sources(&self, zone: &str) -> Result<Vec<String>, Error> {
         let wish = format!("list the sources of zone {zone:?} of firewalld");
-        let listed = self.of_zone("getSources", &[zone]);
-        let listed = listed.map_err(|it| failure(&wish, it))?;
-        Ok(listed.texts().unwrap_or_default())
-    }
-
-    fn of_zone(&mut self, member: &str, arguments: &[&str]) -> Result<Values, bus::Error> {
-        self.0.call(&Call {
-            destination: NAME,
-            path: "/org/fedoraproject/FirewallD1",
-            interface: "org.fedoraproject.FirewallD1.zone",
-            member,
-            arguments,
-        })
+        let listed = self.0.call(ZONES, "getSources", (zone.to_owned(),));
+        listed.map_err(|it| failure(&wish, it))
     }
 }
 
-fn unless_said(answer: Result<Values, bus::Error>, harmless: &[&str]) -> Result<(), bus::Error> {
+/// The answer is the zone's name.
+fn unless_said(answer: Result<String, bus::Error>, harmless: &[&str]) -> Result<(), bus::Error> {
     match answer {
         Err(bus::Error::Refused(said)) if harmless.iter().any(|word| said.contains(word)) => Ok(()),
         answer => answer.map(drop),

@@ -89,6 +89,24 @@ fn a_firewall_that_drops_what_is_forwarded_is_found() {
     drop(attached);
 }
 
+/// As Docker leaves it on a host whose pods have IPv4 addresses alone.
+#[test]
+fn a_firewall_of_a_family_that_no_pod_has_is_none() {
+    let node = Node::new();
+    node.tool("nft", "add table ip6 filter");
+    let chain =
+        "add chain ip6 filter FORWARD { type filter hook forward priority 0; policy drop; }";
+    node.tool("nft", chain);
+    for (subnets, found) in [(&SUBNETS[..1], false), (&SUBNETS[..], true)] {
+        let network = Network::of_ptp("podnet", subnets, json!({}));
+        node.write("/run/lab/net.d/10-podnet.conflist", network.text());
+        match found {
+            true => assert_finds(&node, &["FORWARD", "ip6 filter", "plugin firewall"]),
+            false => assert_finds_nothing(&node),
+        }
+    }
+}
+
 #[test]
 fn ipv6_that_is_off_is_found_where_pods_are_to_have_it() {
     let node = Node::new();

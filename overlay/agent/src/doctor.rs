@@ -65,7 +65,7 @@ fn of_pods(options: &Doctor, networks: &[Network]) -> Vec<String> {
         Err(error) => findings.push(error),
     };
     looked(host::forwarding());
-    looked(host::firewall(!networks.is_empty()));
+    looked(host::firewall(networks));
     let state = fs::read(&options.state.state).ok();
     if let Some(state) = state.and_then(|content| State::parse(&content).ok()) {
         looked(host::misfits(state.pod_mtu));

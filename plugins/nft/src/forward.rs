@@ -57,14 +57,14 @@ pub fn missing(nft: &mut Nft, networks: &[IpNetwork]) -> Result<Vec<String>, Err
 }
 
 /// The tables whose chain drops what no rule accepts, and has no rule of a network plugin's: what
-/// pods send is lost there.
-pub fn dropping(nft: &mut Nft) -> Result<Vec<String>, Error> {
+/// pods send is lost there, unless the host's administrator has seen to it.
+pub fn dropping(nft: &mut Nft) -> Result<Vec<Table<'static>>, Error> {
     let mut dropping = Vec::new();
     for table in FILTER {
         if nft.policy(table, FORWARD)? == Some(Verdict::Drop)
             && !nft.rules(table, Some(FORWARD))?.iter().any(is_for_pods)
         {
-            dropping.push(table.to_string());
+            dropping.push(table);
         }
     }
     Ok(dropping)

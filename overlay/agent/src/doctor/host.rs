@@ -10,9 +10,8 @@ use super::networks::Network;
 pub(super) fn bridge_netfilter_off(network: &Network) -> Vec<&'static str> {
     let switches = [
         (network.ipv6, "net/bridge/bridge-nf-call-ip6tables"),
-        // One of which no subnet is known has pods of some family.
         (
-            network.ipv4 || !network.ipv6,
+            network.ipv4_or_unknown(),
             "net/bridge/bridge-nf-call-iptables",
         ),
     ];
@@ -74,8 +73,9 @@ fn is_ours(link: &Link) -> bool {
     alias.is_some_and(|alias| alias == "podwire" || alias.starts_with("podwire "))
 }
 
-/// Whether nf_tables can be used, and whether a firewall drops what is forwarded.
-pub(super) fn firewall(serves_pods: bool) -> Result<Vec<String>, String> {
+/// Whether nf_tables can be used, and whether a firewall drops what is forwarded of a family that the
+/// networks' pods have.
+pub(super) fn firewall(networks: &[Network]) -> Result<Vec<String>, String> {
     let unusable = |error: nft::Error| {
         format!(
             "nf_tables can't be used, so masquerade and all that needs rules fails: {error}; the \
@@ -88,18 +88,30 @@ pub(super) fn firewall(serves_pods: bool) -> Result<Vec<String>, String> {
         name: "podwire",
     };
     nft.has_table(any).map_err(unusable)?;
-    if !serves_pods {
-        return Ok(Vec::new());
-    }
-    let dropping = forward::dropping(&mut nft).map_err(unusable)?;
+    let dropping = match networks {
+        [] => Vec::new(),
+        _ => forward::dropping(&mut nft).map_err(unusable)?,
+    };
+    let concerns = |table: &Table<'_>| {
+        let mut networks = networks.iter();
+        networks.any(|network| match table.family {
+            Family::Ipv6 => network.ipv6,
+            _ => network.ipv4_or_unknown(),
+        })
+    };
     let sentence = |table| {
         format!(
             "chain FORWARD of {table} drops what no rule of it accepts (Docker sets that), and has \
-             no rule for pods: what they send by this host is lost; put the plugin firewall into \
-             their network's list, or accept their addresses there"
+             no rule of a network plugin's: what pods send by this host is lost, unless a rule of \
+             your own accepts it; put the plugin firewall into their network's list, or accept \
+             their addresses there"
         )
     };
-    Ok(dropping.into_iter().map(sentence).collect())
+    Ok(dropping
+        .into_iter()
+        .filter(concerns)
+        .map(sentence)
+        .collect())
 }
 
 /// Host interfaces of pods whose packets the overlay can't carry.

@@ -21,6 +21,13 @@ pub(super) struct Network {
     pub(super) ipv6: bool,
 }
 
+impl Network {
+    /// Whether its pods get IPv4 addresses, as some must where no subnet is known.
+    pub(super) fn ipv4_or_unknown(&self) -> bool {
+        self.ipv4 || !self.ipv6
+    }
+}
+
 /// The networks of a runtime's directory, and what keeps one from being read, a sentence each. No
 /// directory means no network.
 pub(super) fn read(directory: &Path) -> (Vec<Network>, Vec<String>) {

@@ -10,6 +10,8 @@ use std::time::Duration;
 use integration_tests::{
     BRIEFLY, Network, Node, Outside, PATIENCE, Pod, Program, Runner, State, binaries, ping,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 /// firewalld is a large program of an interpreted language.
@@ -88,8 +90,9 @@ impl Site {
             "--system --print-reply=literal --dest=org.freedesktop.DBus / \
              org.freedesktop.DBus.GetConnectionUnixProcessID string:org.fedoraproject.FirewallD1",
         );
-        let pid = pid.split_whitespace().last().unwrap_or_default().to_owned();
-        self.node.tool("kill", &pid);
+        let pid = pid.split_whitespace().last().unwrap_or_default();
+        let number = pid.parse().expect("the bus tells a number");
+        kill(Pid::from_raw(number), Signal::SIGTERM).expect("firewalld runs");
         let gone = self.node.eventually(START, || {
             !self.node.tool("nft", "list tables").contains("firewalld")
         });

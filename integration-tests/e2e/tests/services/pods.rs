@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Pods that ask for a Service.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use e2e_tests::{ProxyMode, Service};
@@ -27,7 +28,10 @@ fn pods_reach_a_service(mode: ProxyMode) {
         let pairs = service.addresses.iter().zip(scene.client().all_addresses());
         for ((address, client), pod) in pairs.zip(pod.all_addresses()) {
             assert_eq!(seen_by(scene.client(), *address), client, "{name}");
-            for flow in flows_to(scene.node(), *address) {
+            let flows = flows_to(scene.node(), *address);
+            let protocols: BTreeSet<_> = flows.iter().map(|flow| &*flow.protocol).collect();
+            assert_eq!(protocols, ["tcp", "udp"].into(), "{name}: {flows:?}");
+            for flow in flows {
                 let ends = (flow.source, flow.reply_source, flow.reply_destination);
                 assert_eq!(ends, (client, pod, client), "{flow:?}");
             }

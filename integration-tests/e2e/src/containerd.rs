@@ -14,6 +14,7 @@ use serde_json::Value;
 pub use cri::PodConfig;
 
 use crate::calls;
+use crate::cgroup::Cgroup;
 use crate::image::{IMAGE, image};
 
 /// Where it reads networks.
@@ -46,6 +47,8 @@ pub struct Containerd {
     pub outside: Outside,
     /// The node.
     pub node: Node,
+    // And its control group ends after all that was in it.
+    cgroup: Cgroup,
 }
 
 impl Containerd {
@@ -65,6 +68,7 @@ impl Containerd {
             release,
             outside,
             node,
+            cgroup: Cgroup::new(),
         };
         containerd.restart();
         containerd.import();

@@ -8,6 +8,7 @@
 mod accounts;
 mod authority;
 mod calls;
+mod cgroup;
 mod cluster;
 mod containerd;
 mod control_plane;
@@ -42,7 +43,7 @@ pub use kubernetes::Kubernetes;
 pub use meddler::{Asked, Meddler, Mischief};
 pub use objects::{fake_node, node, prefixed};
 pub use podman::Podman;
-pub use rights::root_of_the_machine;
+pub use rights::{did_not_run, root_of_the_machine};
 pub use services::Service;
 
 /// How long a test waits for what must come. It comes at once; the rest is for a loaded machine, on

@@ -2,22 +2,20 @@
 //! podman on a node, with everything of its own: storage, networks, locks, control groups. Its
 //! networks are CNI's (`network_backend = "cni"`), by the plugins of any directory.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use integration_tests::{Node, Outcome, Place, http};
 
 use crate::PATIENCE;
+use crate::cgroup::Cgroup;
 use crate::image::{IMAGE, SERVER, image};
 
 /// Where a node's podman has everything.
 const DIRECTORY: &str = "/run/lab/podman";
 /// Where a node's podman has its networks.
 const NETWORKS: &str = "/run/lab/podman/net.d";
-const CGROUPS: &str = "/sys/fs/cgroup";
 
 const CONFIGURATION: &str = r#"
 [containers]
@@ -49,7 +47,7 @@ runroot = "/run/lab/podman/run"
 #[derive(Debug)]
 pub struct Podman<'a> {
     node: &'a Node,
-    cgroup: String,
+    cgroup: Cgroup,
 }
 
 impl<'a> Podman<'a> {
@@ -61,11 +59,9 @@ impl<'a> Podman<'a> {
     /// # Panics
     /// When podman is missing or can't work here.
     pub fn new(node: &'a Node, plugins: &Path) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let podman = Self {
             node,
-            cgroup: format!("podwire-lab-{}-{count}", std::process::id()),
+            cgroup: Cgroup::new(),
         };
         let plugins = format!("cni_plugin_dirs = [{:?}]\n", plugins.display().to_string());
         node.write(file("containers.conf"), CONFIGURATION.to_owned() + &plugins);
@@ -97,9 +93,9 @@ impl<'a> Podman<'a> {
 
     /// Runs a container that is a [`SERVER`], with further options, as [`Podman::outcome`].
     pub fn run_outcome(&self, name: &str, options: &str) -> Outcome {
-        let cgroup = &self.cgroup;
+        let cgroup = self.cgroup.path();
         self.outcome(&format!(
-            "run --detach --name {name} --cgroup-parent /{cgroup} --entrypoint {SERVER} {options} {IMAGE}"
+            "run --detach --name {name} --cgroup-parent {cgroup} --entrypoint {SERVER} {options} {IMAGE}"
         ))
     }
 
@@ -158,27 +154,9 @@ impl Drop for Podman<'_> {
         if !std::thread::panicking() {
             assert!(outcome.success(), "podman rm: {outcome}");
         }
-        for hierarchy in cgroups() {
-            let own = hierarchy.join(&self.cgroup);
-            fs::remove_dir(own.join("conmon")).ok();
-            fs::remove_dir(own).ok();
-        }
     }
 }
 
 fn file(name: &str) -> PathBuf {
     Path::new(DIRECTORY).join(name)
-}
-
-/// The hierarchies of control groups: of version 2 the one, of version 1 one for each controller.
-fn cgroups() -> Vec<PathBuf> {
-    let root = Path::new(CGROUPS);
-    if root.join("cgroup.procs").exists() {
-        return vec![root.to_owned()];
-    }
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
-    paths
-        .filter(|path| path.join("cgroup.procs").exists())
-        .collect()
 }

@@ -59,7 +59,8 @@ impl Containerd {
     /// # Errors
     /// What the runtime answered instead.
     pub fn run(&self, pod: &PodConfig) -> Result<String, String> {
-        let answer = self.call("RuntimeService/RunPodSandbox", &json!({"config": pod.0}))?;
+        let request = json!({"config": self.whole(pod)});
+        let answer = self.call("RuntimeService/RunPodSandbox", &request)?;
         Ok(text(&answer["podSandboxId"]))
     }
 
@@ -76,12 +77,20 @@ impl Containerd {
             "log_path": format!("{sandbox}.log"),
             "linux": {},
         });
-        let request =
-            json!({"pod_sandbox_id": sandbox, "config": container, "sandbox_config": pod.0});
+        let request = json!({
+            "pod_sandbox_id": sandbox, "config": container, "sandbox_config": self.whole(pod),
+        });
         let created = self.must("RuntimeService/CreateContainer", &request);
         let request = json!({"container_id": created["containerId"]});
         self.must("RuntimeService/StartContainer", &request);
         sandbox
+    }
+
+    /// What the runtime is told of a pod: its control group is the node's to say, too.
+    fn whole(&self, pod: &PodConfig) -> Value {
+        let mut config = pod.0.clone();
+        config["linux"]["cgroup_parent"] = self.cgroup.path().into();
+        config
     }
 
     /// StopPodSandbox.

@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use e2e_tests::{PATIENCE, Podman, root_of_the_machine};
@@ -29,8 +28,7 @@ pub(crate) struct Site<'a> {
 /// Runs a test on a new node with podman and the plugins of a directory, and sees to it that no
 /// container, and no network of podman's, leaves anything but what `kept` names.
 pub(crate) fn on_site(plugins: &Path, kept: &[&str], test: impl FnOnce(&Site<'_>)) {
-    static ROOT: OnceLock<bool> = OnceLock::new();
-    if !ROOT.get_or_init(|| root_of_the_machine("podman")) {
+    if !root_of_the_machine("podman") {
         return;
     }
     let node = Node::new();

@@ -29,6 +29,24 @@ struct Layer<'a> {
     tracked: [Option<Tracked>; 2],
 }
 
+impl<'a> Layer<'a> {
+    fn new(
+        name: &'a str,
+        from: (&'a Place, &'a str),
+        to: SocketAddr,
+        seen: IpAddr,
+        tracked: [Option<Tracked>; 2],
+    ) -> Self {
+        Self {
+            name,
+            from,
+            to,
+            seen,
+            tracked,
+        }
+    }
+}
+
 /// Who takes part, in one family.
 struct Ends {
     client: IpAddr,
@@ -80,29 +98,22 @@ fn layers<'a>(
     let client = (&**scene.client(), "a pod of n1");
     let outside = (&scene.cluster.fleet.outside, "a host outside");
     let plain = |from: IpAddr| Some([from, it.pod, it.pod, from]);
-    let layer = |name, from, to, seen, tracked| Layer {
-        name,
-        from,
-        to,
-        seen,
-        tracked,
-    };
     [
-        layer(
+        Layer::new(
             "container port",
             (&**scene.far(), "the pod itself, on n2"),
             SocketAddr::new(loopback, Service::TARGET),
             loopback,
             [None, None],
         ),
-        layer(
+        Layer::new(
             "pod address",
             client,
             SocketAddr::new(it.pod, Service::TARGET),
             it.client,
             [plain(it.client), plain(it.client)],
         ),
-        layer(
+        Layer::new(
             "ClusterIP",
             client,
             SocketAddr::new(it.service, Service::HTTP),
@@ -112,7 +123,7 @@ fn layers<'a>(
                 plain(it.client),
             ],
         ),
-        layer(
+        Layer::new(
             "NodePort of n1",
             outside,
             SocketAddr::new(it.nodes[0], port),
@@ -122,7 +133,7 @@ fn layers<'a>(
                 plain(it.vtep),
             ],
         ),
-        layer(
+        Layer::new(
             "NodePort of n2",
             outside,
             SocketAddr::new(it.nodes[1], port),

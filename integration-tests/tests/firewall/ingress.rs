@@ -2,7 +2,7 @@
 //! `ingressPolicy`: which pods may reach which, whatever the bridge's own packets go through.
 
 use integration_tests::{Outside, Pod};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::{NO, Site, YES, guarded, network, reaches, reaches_by_port};
 
@@ -79,6 +79,49 @@ fn an_open_pod_of_the_same_bridge_does_not_reach_an_isolated_one() {
         assert_eq!(reaches(&a, &b), NO);
         assert_eq!(reaches(&b, &c), YES);
     }
+}
+
+/// The host routes what is in a VLAN of a bridge by an interface of that VLAN. Here it is made as the
+/// reference plugin makes it, as a port, on a bridge that knows no VLANs.
+#[test]
+fn vlans_are_kept_away_from_each_other() {
+    let site = Site::new();
+    let pods = [5, 6].map(|number| {
+        let guarded = guarded(number, "same-bridge");
+        let open = network(number, &json!({}));
+        let pod = site.attach(&open, &format!("pod{number}"));
+        let bridge = format!("cni{number}");
+        site.node.ip(&format!(
+            "link add {bridge}.100 up type veth peer name gw{number}"
+        ));
+        site.node
+            .ip(&format!("link set gw{number} up master {bridge}"));
+        for gateway in [
+            format!("10.1.{number}.1/24"),
+            format!("fd00:1:{number}::1/64"),
+        ] {
+            site.node.ip(&format!("address del {gateway} dev {bridge}"));
+            let nodad = if gateway.contains(':') { " nodad" } else { "" };
+            site.node
+                .ip(&format!("address add {gateway} dev {bridge}.100{nodad}"));
+        }
+        let mut result = site.runner.result(&open, pod.name(), "eth0").unwrap();
+        let interfaces = result["interfaces"].as_array_mut().unwrap();
+        interfaces.push(json!({"name": format!("{bridge}.100")}));
+        let list: Value = serde_json::from_str(&guarded.text()).unwrap();
+        let plugin = &list["plugins"][1];
+        let call = site.runner.call("ADD", &guarded, plugin, Some(&result));
+        let call = call
+            .env("CNI_CONTAINERID", pod.name())
+            .env("CNI_NETNS", pod.netns().display().to_string())
+            .env("CNI_IFNAME", "eth0");
+        assert!(call.run(&site.node).success());
+        pod
+    });
+    for (from, to) in [(0, 1), (1, 0)] {
+        assert_eq!(reaches(&pods[from], &pods[to]), NO);
+    }
+    assert_no_island(&site, &pods.each_ref());
 }
 
 #[test]

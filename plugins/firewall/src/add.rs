@@ -119,7 +119,8 @@ impl<'a> Wish<'a> {
 }
 
 /// The bridge is the first interface that the plugins before have reported, as users of the
-/// reference plugin know it; the port is found in the kernel.
+/// reference plugin know it; what is in a VLAN of it is routed by the VLAN's interface. The port is
+/// found in the kernel.
 fn guarded(policy: Policy, owner: Owner, result: &AddResult) -> Result<Guarded, Error> {
     let on_host = |name: &&cni::Interface| name.sandbox.is_none() && !name.name.is_empty();
     let mut interfaces = result.interfaces.iter().filter(on_host);
@@ -136,7 +137,12 @@ fn guarded(policy: Policy, owner: Owner, result: &AddResult) -> Result<Guarded, 
     let rtnl = Rtnl::open().or_code(Code::KERNEL, wish())?;
     let link = rtnl.link(&bridge.name).or_code(Code::KERNEL, wish())?;
     let mut port = None;
+    let mut routed_by = &bridge.name;
     for interface in interfaces {
+        if is_vlan_of(&bridge.name, &interface.name) {
+            routed_by = &interface.name;
+            continue;
+        }
         let found = rtnl.link(&interface.name).or_code(Code::KERNEL, wish())?;
         let master = found.and_then(|found| found.master);
         if master.is_some() && master == link.as_ref().map(|link| link.index) {
@@ -145,8 +151,15 @@ fn guarded(policy: Policy, owner: Owner, result: &AddResult) -> Result<Guarded, 
     }
     Ok(Guarded {
         owner,
-        bridge: bridge.name.clone(),
+        bridge: routed_by.clone(),
         port,
         policy,
     })
+}
+
+/// Whether an interface has the name that plugin `bridge` gives to that of a VLAN.
+fn is_vlan_of(bridge: &str, name: &str) -> bool {
+    let number = name.strip_prefix(bridge);
+    let number = number.and_then(|number| number.strip_prefix('.'));
+    number.is_some_and(|number| number.parse::<u16>().is_ok())
 }

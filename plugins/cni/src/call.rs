@@ -167,11 +167,10 @@ impl Add {
     /// # Errors
     /// [`Code::INVALID_CONFIG`] when there is none.
     pub fn chained(&self) -> Result<&AddResult, Error> {
-        let missing = || {
+        self.prev_result.as_ref().ok_or_else(|| {
             Error::new(Code::INVALID_CONFIG, "must be called as chained plugin")
                 .with_details("put it behind the plugin that makes the interface, such as bridge")
-        };
-        self.prev_result.as_ref().ok_or_else(missing)
+        })
     }
 
     /// The DEL that takes this ADD back.

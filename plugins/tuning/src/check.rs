@@ -99,10 +99,13 @@ fn normal(word: &str) -> String {
     ports(word).unwrap_or_else(|| word.to_owned())
 }
 
+/// As the kernel reads it, which is as C does.
 fn number(word: &str) -> Option<i64> {
-    match word.strip_prefix("0x") {
-        Some(digits) => i64::from_str_radix(digits, 16).ok(),
-        None => word.parse().ok(),
+    let digits = ["0x", "0X"].iter().find_map(|it| word.strip_prefix(it));
+    match (digits, word.strip_prefix('0')) {
+        (Some(digits), _) => i64::from_str_radix(digits, 16).ok(),
+        (None, Some(digits)) if !digits.is_empty() => i64::from_str_radix(digits, 8).ok(),
+        (None, _) => word.parse().ok(),
     }
 }
 
@@ -134,6 +137,10 @@ mod tests {
             ("1", "1"),
             ("4096 87380 6291456", "4096\t87380\t6291456"),
             ("0x10", "16"),
+            ("0X10", "16"),
+            ("010", "8"),
+            ("0", "0"),
+            ("-1", "-1"),
             ("8080,8081,9000", "8080-8081,9000"),
             ("9000,8080-8090,8085-8099", "8080-8099,9000"),
             ("cubic", "cubic"),
@@ -144,6 +151,7 @@ mod tests {
         for (wanted, found) in [
             ("1", "0"),
             ("1 2", "1"),
+            ("10", "8"),
             ("8080,9000", "8080-9000"),
             ("a", "b"),
         ] {

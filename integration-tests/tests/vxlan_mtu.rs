@@ -2,7 +2,7 @@
 //! Packets of an attachment fit the overlay, and those that do not are answered: none is lost
 //! without a word between a node and its pods.
 
-use integration_tests::{LoneNode, Network, PATIENCE, Pod, ping_sized, ping_unfragmented};
+use integration_tests::{LoneNode, Network, PATIENCE, Pod, ping, ping_sized, ping_unfragmented};
 use nix::errno::Errno;
 use serde_json::{Value, json};
 
@@ -105,6 +105,23 @@ fn the_underlays_mtu_may_be_said_to_be_less() {
     let pod = site.node.any_pod();
     site.add(&Network::of_lone_node(&keys), &pod);
     assert_eq!((site.node.mtu("podwire.1"), pod.mtu("eth0")), (1350, 1350));
+}
+
+/// The kernel would take IPv6 from the bridge, and so the gateway from all of its pods.
+#[test]
+fn an_mtu_that_would_end_ipv6_of_the_bridge_is_refused() {
+    let site = LoneNode::new();
+    let ranges = json!([[{"subnet": "10.200.0.0/24"}], [{"subnet": "fd00:200::/64"}]]);
+    let small = Network::of_lone_node(&json!({"nodes": LoneNode::nodes(1), "mtu": 1300}));
+    let network = small.with(&json!({"ipam": {"type": "host-local", "ranges": ranges}}));
+    let first = site.runner.attach(&network.first_plugin(), &site.node);
+    let pod = site.node.any_pod();
+    let failed = site.runner.add(&network, &pod, "eth0").unwrap_err();
+    let (code, text) = failed.error();
+    assert_eq!(code, 7, "{text}");
+    let words = "invalid mtu 1250 (must be 1280 or more for the address fd00:200::1/64)";
+    assert!(text.contains(words), "{text}");
+    assert!(ping(&first, site.node.ipv6("cni0"), PATIENCE));
 }
 
 #[test]

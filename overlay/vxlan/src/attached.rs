@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use attachment::Ends;
+use attachment::{Ends, refuse_to_end_ipv6};
 use cni::{AddResult, Attachment, Code, Error, Interface, OrCode, warn};
 use net::{Link, LinkChange, Rtnl};
 
@@ -49,6 +49,10 @@ impl<'a> Attached<'a> {
         if let Some(bridge) = bridge.filter(|it| carried.underlays.contains(&it.index)) {
             return refuse_underlay(bridge, &ends.container, mtu);
         }
+        if let Some(bridge) = bridge {
+            refuse_to_end_ipv6(ends.host, bridge, mtu)?;
+        }
+        refuse_to_end_ipv6(&ends.inside, &ends.container, mtu)?;
         lower(&ends.inside, &mut ends.container, mtu)?;
         if let Some(port) = &mut ends.port
             && lower(ends.host, port, mtu)?

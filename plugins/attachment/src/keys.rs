@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 const MTU_RANGE: std::ops::RangeInclusive<i64> = 68..=65_535;
 
 /// An IPv6 link's smallest MTU (RFC 8200, section 5).
-pub const MTU_MIN_V6: u32 = 1280;
+pub(crate) const MTU_MIN_V6: u32 = 1280;
 
 /// `mtu` in bytes; `None` for 0, which leaves it to the plugin.
 ///

@@ -4,6 +4,7 @@
 
 mod ends;
 mod findings;
+mod ipv6;
 pub mod keys;
 mod layer3;
 mod lease;
@@ -16,6 +17,7 @@ mod uplink;
 
 pub use ends::Ends;
 pub use findings::{Findings, ips_of};
+pub use ipv6::refuse_to_end_ipv6;
 pub use layer3::{Layer3, forwarding, refuse_own_gateway};
 pub use lease::Lease;
 pub use pair::{End, NewPair, Pair, ensure_absent};

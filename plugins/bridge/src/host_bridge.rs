@@ -3,7 +3,7 @@
 //! far as that harms nobody who uses it already.
 
 use attachment::name::BRIDGE_ALIAS;
-use attachment::{keys, mtu_of_default_route};
+use attachment::{mtu_of_default_route, refuse_to_end_ipv6};
 use cni::{Code, Error, OrCode};
 use net::{Kind, Link, LinkChange, Mac, NewBridge, Rtnl, sysctl};
 
@@ -84,19 +84,6 @@ fn with_filtering(wanted: bool) -> &'static str {
     if wanted { " with VLAN filtering" } else { "" }
 }
 
-/// The kernel would lower the bridge's MTU to that of a new port, and take its IPv6 addresses: the
-/// gateway of pods that are here.
-fn refuse_to_end_ipv6(rtnl: &Rtnl, link: &Link, mtu: Option<u32>) -> Result<(), Error> {
-    let Some(mtu) = mtu.filter(|mtu| *mtu < keys::MTU_MIN_V6) else {
-        return Ok(());
-    };
-    let wish = format_args!("read the addresses of {:?}", link.name);
-    let present = rtnl.addresses(link.index).or_code(Code::KERNEL, wish)?;
-    let given = present.iter().filter(|address| !address.link_local);
-    let given: Vec<_> = given.map(|address| address.network).collect();
-    keys::refuse_mtu_without_ipv6(mtu, &given)
-}
-
 fn adopt(
     rtnl: &Rtnl,
     conf: &Conf,
@@ -115,7 +102,10 @@ fn adopt(
         let help = "turn vlan_filtering on by hand, if the kernel has VLAN filtering";
         return Err(Error::new(Code::CONFLICT, msg).with_details(help));
     }
-    refuse_to_end_ipv6(rtnl, &link, wanted_mtu)?;
+    if let Some(mtu) = wanted_mtu {
+        // The kernel lowers a bridge's MTU to that of a new port.
+        refuse_to_end_ipv6(rtnl, &link, mtu)?;
+    }
     let ours = link.alias.as_deref() == Some(BRIDGE_ALIAS);
     // Without a word about it the kernel gives a bridge the least MTU of its ports: with more it
     // would lose, and not answer, what is too large for one of them.

@@ -107,66 +107,84 @@ fn flannel_needs_no_other_program() {
     attach_and_detach_on(&node, "flannel", configuration);
 }
 
+/// Plugins that are chained behind `bridge`, each with what has it do something.
 #[test]
-fn vxlan_needs_no_other_program() {
+fn chained_plugins_need_no_other_program() {
+    let mappings = json!([
+        {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
+        {"hostPort": 5353, "containerPort": 53, "protocol": "udp"},
+    ]);
+    let nodes = json!([
+        {"name": "own", "underlay": "192.0.2.2", "podCIDRs": ["10.200.0.0/24"]},
+        {"name": "peer", "underlay": "192.0.2.3", "podCIDRs": ["10.200.1.0/24"]},
+    ]);
+    let chained = [
+        (
+            "bandwidth",
+            json!({"ingressRate": 1_000_000, "ingressBurst": 400_000,
+            "egressRate": 1_000_000, "egressBurst": 400_000}),
+        ),
+        ("firewall", json!({"ingressPolicy": "isolated"})),
+        (
+            "portmap",
+            json!({"runtimeConfig": {"portMappings": mappings}}),
+        ),
+        (
+            "tuning",
+            json!({"mtu": 1400, "sysctl": {"net.core.somaxconn": "500"}}),
+        ),
+        ("vxlan", json!({"network": "10.200.0.0/16", "nodes": nodes})),
+    ];
+    for (plugin, keys) in chained {
+        behind_bridge(plugin, &keys);
+    }
+}
+
+fn behind_bridge(plugin: &str, keys: &Value) {
     let node = Node::new();
-    let pod = node.pod("a");
+    // The underlay of `vxlan`, and a chain that drops for `firewall`.
     let _outside = Outside::new(&node, 1500);
+    node.tool("iptables", "--policy FORWARD DROP");
+    let pod = node.pod("a");
     bare_root(&node);
-    let ipam = json!({"type": "host-local", "ranges": [[{"subnet": "10.200.0.0/24"}]]});
-    let mut configuration = json!({
+    let mut bridge = json!({
         "cniVersion": "1.1.0",
         "name": "bare",
         "type": "bridge",
         "isGateway": true,
-        "ipam": ipam,
-        "network": "10.200.0.0/16",
-        "nodes": [
-            {"name": "own", "underlay": "192.0.2.2", "podCIDRs": ["10.200.0.0/24"]},
-            {"name": "peer", "underlay": "192.0.2.3", "podCIDRs": ["10.200.1.0/24"]},
-        ],
+        "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.200.0.0/24"}]]},
     });
-    configuration["prevResult"] = execute(&node, &pod, "bridge", "ADD", &configuration);
-    configuration["prevResult"] = execute(&node, &pod, "vxlan", "ADD", &configuration);
-    execute(&node, &pod, "vxlan", "CHECK", &configuration);
-    for plugin in ["vxlan", "bridge"] {
-        execute(&node, &pod, plugin, "DEL", &configuration);
+    bridge["prevResult"] = execute(&node, &pod, "bridge", "ADD", &bridge);
+    let mut configuration = keys.clone();
+    for key in ["cniVersion", "name", "prevResult"] {
+        configuration[key] = bridge[key].clone();
     }
+    configuration["prevResult"] = execute(&node, &pod, plugin, "ADD", &configuration);
+    for verb in ["CHECK", "DEL"] {
+        execute(&node, &pod, plugin, verb, &configuration);
+    }
+    execute(&node, &pod, "bridge", "DEL", &bridge);
     configuration["prevResult"] = Value::Null;
     configuration["cni.dev/valid-attachments"] = json!([]);
     for verb in ["GC", "STATUS"] {
-        execute(&node, &pod, "vxlan", verb, &configuration);
+        execute(&node, &pod, plugin, verb, &configuration);
     }
 }
 
 #[test]
-fn portmap_needs_no_other_program() {
-    let node = Node::new();
-    let pod = node.pod("a");
-    bare_root(&node);
-    let ipam = json!({"type": "host-local", "ranges": [[{"subnet": "10.200.0.0/24"}]]});
-    let mut configuration = json!({
-        "cniVersion": "1.1.0",
-        "name": "bare",
-        "type": "bridge",
-        "isGateway": true,
-        "ipam": ipam,
-        "runtimeConfig": {"portMappings": [
-            {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
-            {"hostPort": 5353, "containerPort": 53, "protocol": "udp"},
-        ]},
-    });
-    configuration["prevResult"] = execute(&node, &pod, "bridge", "ADD", &configuration);
-    configuration["prevResult"] = execute(&node, &pod, "portmap", "ADD", &configuration);
-    execute(&node, &pod, "portmap", "CHECK", &configuration);
-    for plugin in ["portmap", "bridge"] {
-        execute(&node, &pod, plugin, "DEL", &configuration);
-    }
-    configuration["prevResult"] = Value::Null;
-    configuration["cni.dev/valid-attachments"] = json!([]);
-    for verb in ["GC", "STATUS"] {
-        execute(&node, &pod, "portmap", verb, &configuration);
-    }
+fn ptp_and_static_need_no_other_program() {
+    attach_and_detach(
+        "ptp",
+        json!({
+            "cniVersion": "1.1.0",
+            "name": "bare",
+            "type": "ptp",
+            "ipMasq": true,
+            "ipam": {"type": "static", "addresses": [
+                {"address": "10.90.0.2/24", "gateway": "10.90.0.1"},
+            ]},
+        }),
+    );
 }
 
 #[test]

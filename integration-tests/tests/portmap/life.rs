@@ -37,6 +37,32 @@ fn without_mappings_there_is_nothing() {
         .unwrap();
 }
 
+/// What the first packet of a connection passes is the same with one pod and one port as with many.
+#[test]
+fn rules_do_not_grow_with_pods_and_ports() {
+    let site = Site::new();
+    let rules = || {
+        let lines = site.ports().into_iter();
+        lines
+            .filter(|line| line.starts_with("nft rule "))
+            .collect::<Vec<_>>()
+    };
+    let _first = site.runner.attach(&network(both(8000)), &site.node);
+    let before = rules();
+    assert!(!before.is_empty());
+    let _others = [9000, 9100, 9200].map(|first| {
+        let ports: Vec<_> = (first..first + 50).map(|host| port(host, "tcp")).collect();
+        site.runner.attach(&network(json!(ports)), &site.node)
+    });
+    assert_eq!(rules(), before);
+    // Each port is an element for its way, and one for its target, in each family.
+    let elements = site
+        .ports()
+        .into_iter()
+        .filter(|line| line.contains("\"tcp\""));
+    assert_eq!(elements.count(), 151 * 4);
+}
+
 /// The calls of a runtime that has lost everything but the names.
 #[test]
 fn del_needs_neither_result_nor_sandbox_nor_a_valid_configuration() {

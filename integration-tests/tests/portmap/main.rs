@@ -10,4 +10,5 @@ mod interop;
 mod life;
 mod policy;
 mod reach;
+mod sctp;
 mod site;

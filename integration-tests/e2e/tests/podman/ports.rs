@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use integration_tests::{Echo, Outside, ask_udp};
+use integration_tests::{Echo, Outside, ask_tcp, ask_udp};
 
 use crate::site::{NETWORK, SUBNETS, Site, seen, types};
 
@@ -34,7 +34,15 @@ pub(crate) fn published(site: &Site<'_>) {
         assert_eq!(seen(&client, server, 80), client_address);
     }
     // For the world outside a container is its node.
-    let other = site.podman.run("server2", "--network own -p 8082:80");
+    let other = site
+        .podman
+        .run("server2", "--network own -p 8082-8084:80-82");
+    assert_eq!(seen(&site.outside, Outside::NODE_V4, 8082), Outside::V4);
+    // Of a range, each port is mapped.
+    let last = Echo::start(&other, other.ipv4("eth0"), 82);
+    let asked = ask_tcp(&site.outside, SocketAddr::new(Outside::NODE_V4, 8084));
+    assert_eq!(asked.expect("the port leads there").ip(), Outside::V4);
+    drop(last);
     let world = Echo::start(&site.outside, Outside::V4, 7);
     let known_as = ask_udp(&other, world.address()).expect("the world answers");
     assert_eq!(known_as.ip(), Outside::NODE_V4);

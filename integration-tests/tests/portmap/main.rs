@@ -12,3 +12,4 @@ mod policy;
 mod reach;
 mod sctp;
 mod site;
+mod storm;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who is hidden behind the node's address, and what others decide before.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use integration_tests::{BRIEFLY, Outside, PATIENCE, Pod};
@@ -108,6 +108,28 @@ fn nor_do_they_when_the_last_port_is_gone() {
     let (_pod, _servers) = site.server(&network);
     let gateway = site.node.ipv4("cni0");
     assert_eq!(seen_at(&site.node, LOCALHOST[0], 8080), gateway);
+}
+
+/// Nor does the node take a pod's datagram for one of its own localhost.
+#[test]
+fn pods_do_not_pass_for_the_nodes_localhost() {
+    let site = Site::new();
+    let (_pod, _servers) = site.server(&network(both(8080)));
+    let attacker = Attacker::new(&site).pod;
+    let server = SocketAddr::new(site.node.ipv4("cni0"), 9001);
+    let server = site.node.run(|| UdpSocket::bind(server)).unwrap();
+    attacker.tool("sysctl", "-w net.ipv4.conf.eth0.route_localnet=1");
+    attacker.ip("address add 127.0.0.2/32 dev eth0");
+    let arrives = |limit| {
+        let own = attacker.run(|| UdpSocket::bind("127.0.0.2:0")).unwrap();
+        own.send_to(b"x", server.local_addr().unwrap()).unwrap();
+        server.set_read_timeout(Some(limit)).unwrap();
+        server.recv_from(&mut [0; 8]).is_ok()
+    };
+    assert!(!arrives(BRIEFLY));
+    site.node
+        .tool("nft", "flush chain inet podwire hostport-localnet");
+    assert!(arrives(PATIENCE));
 }
 
 #[test]

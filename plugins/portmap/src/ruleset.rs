@@ -32,6 +32,7 @@
 //! chain hostport-localnet {              # which opens 127.0.0.1 to neighbours
 //!     type filter hook prerouting priority raw
 //!     iifname != "lo" ip daddr 127.0.0.0/8 drop
+//!     iifname != "lo" ip saddr 127.0.0.0/8 drop
 //! }
 //! ```
 
@@ -94,7 +95,9 @@ pub(crate) fn shared(chain: &str) -> Vec<Rule> {
             rules.chain(Maps::ALL.map(by_verdict)).collect()
         }
         POSTROUTING => Vec::new(),
-        "hostport-localnet" => vec![not_from_neighbours()],
+        "hostport-localnet" => [End::Destination, End::Source]
+            .map(not_from_neighbours)
+            .into(),
         _ => vec![to_this_host()],
     }
 }
@@ -114,15 +117,15 @@ fn not_to_itself() -> Rule {
         .verdict(&Verdict::Return)
 }
 
-/// What an interface with `route_localnet` would take for this host's loopback. Answers to what was
-/// translated have another destination here.
-fn not_from_neighbours() -> Rule {
+/// What an interface with `route_localnet` would take for this host's loopback, or for coming from it.
+/// Answers to what was translated have another destination here.
+fn not_from_neighbours(end: End) -> Rule {
     let mut lo = [0; 16];
     lo[..2].copy_from_slice(b"lo");
     Rule::new()
         .with(Expr::Meta(Meta::InputName, REGISTER))
         .with(Expr::Unequal(REGISTER, &lo))
-        .within(End::Destination, loopback())
+        .within(end, loopback())
         .drop()
 }
 

@@ -30,6 +30,8 @@ fn all_kinds_of_conditions_are_taken_by_the_kernel() {
     for (conditions, fits) in [
         (json!(["iifname", "{", "eth0,", "eth9", "}"]), true),
         (json!(["iifname != eth0"]), false),
+        (json!(["oifname", "eth0"]), false),
+        (json!(["oifname != eth0"]), true),
         (json!(["meta", "l4proto", "{", "tcp,", "udp", "}"]), true),
         (json!(["tcp", "dport", "8000-8100"]), true),
         (json!(["th dport != 8000-8100"]), false),

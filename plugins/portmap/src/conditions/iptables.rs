@@ -67,6 +67,10 @@ impl<'a> Words<'a> {
             "-m" | "--match" => return Ok(None),
             "-s" | "--source" | "--src" => format!("{family} saddr {negation}{value}"),
             "-d" | "--destination" | "--dst" => format!("{family} daddr {negation}{value}"),
+            // Which would be a name like others in nft's language.
+            "-i" | "--in-interface" | "-o" | "--out-interface" if value.ends_with('+') => {
+                return Err(value);
+            }
             "-i" | "--in-interface" => format!("iifname {negation}{value}"),
             "-o" | "--out-interface" => format!("oifname {negation}{value}"),
             "--sport" | "--source-port" => port(transport, "sport", negation, value),

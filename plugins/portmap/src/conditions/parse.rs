@@ -222,7 +222,9 @@ fn network(word: &str, protocol: Protocol) -> Result<IpNetwork, String> {
 }
 
 fn name(word: &str) -> Result<Vec<u8>, String> {
-    if word.len() >= NAME || word.contains(['/', '*']) {
+    // `iif 3` is about an index.
+    let is_number = word.bytes().all(|octet| octet.is_ascii_digit());
+    if is_number || word.len() >= NAME || word.contains(['/', '*']) {
         return Err(format!("{word:?} is no interface's name"));
     }
     let mut name = word.as_bytes().to_vec();

@@ -78,6 +78,7 @@ fn what_is_not_known_is_refused_by_name() {
         ("ip saddr { 10.0.0.1", "it ends where } should be"),
         ("ip saddr @mine", "\"@mine\" is no IPv4 address"),
         ("ct state gone", "\"gone\" is no state"),
+        ("iif != 3", "\"3\" is no interface's name"),
     ] {
         let refused = read(text).unwrap_err();
         assert!(refused.contains(words), "{text}: {refused}");
@@ -115,6 +116,8 @@ fn iptables_syntax_is_translated() {
     }
     let refused = read("-m owner --uid-owner 5").unwrap_err();
     assert!(refused.contains("\"--uid-owner\""), "{refused}");
+    let refused = read("! -i eth+").unwrap_err();
+    assert!(refused.contains("what \"eth+\" is there"), "{refused}");
 }
 
 #[test]

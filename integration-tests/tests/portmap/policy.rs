@@ -7,7 +7,9 @@ use std::time::Duration;
 use integration_tests::{BRIEFLY, Outside, PATIENCE, Pod};
 use serde_json::json;
 
-use crate::site::{LOCALHOST, NODE, SERVED, Site, both, network, of_bridge, seen_at, unserved};
+use crate::site::{
+    LOCALHOST, NODE, SERVED, Site, both, network, of_bridge, seen_at, set_route_localnet, unserved,
+};
 
 #[test]
 fn without_snat_nobody_is_hidden() {
@@ -118,7 +120,7 @@ fn pods_do_not_pass_for_the_nodes_localhost() {
     let attacker = Attacker::new(&site).pod;
     let server = SocketAddr::new(site.node.ipv4("cni0"), 9001);
     let server = site.node.run(|| UdpSocket::bind(server)).unwrap();
-    attacker.tool("sysctl", "-w net.ipv4.conf.eth0.route_localnet=1");
+    set_route_localnet(&attacker, "eth0", true);
     attacker.ip("address add 127.0.0.2/32 dev eth0");
     let arrives = |limit| {
         let own = attacker.run(|| UdpSocket::bind("127.0.0.2:0")).unwrap();
@@ -137,8 +139,7 @@ fn an_interface_that_somebody_else_has_opened_stays_open() {
     let site = Site::new();
     let network = network(both(8080));
     let attacker = Attacker::new(&site);
-    site.node
-        .tool("sysctl", "-w net.ipv4.conf.cni0.route_localnet=1");
+    set_route_localnet(&site.node, "cni0", true);
     let (pod, _servers) = site.server(&network);
     assert!(!attacker.reaches_localhost(BRIEFLY));
     site.runner.del(&network, &pod, "eth0").unwrap();

@@ -154,3 +154,10 @@ pub(crate) fn unserved(client: &Place, address: IpAddr, port: u16) {
     assert!(ask_tcp(client, server).is_err(), "tcp {server}");
     assert!(ask_udp(client, server).is_err(), "udp {server}");
 }
+
+/// Sets whether an interface takes 127.0.0.0/8 for addresses of a network, as others do, too.
+pub(crate) fn set_route_localnet(place: &Place, interface: &str, whether: bool) {
+    let path = format!("/proc/sys/net/ipv4/conf/{interface}/route_localnet");
+    let set = place.run(|| std::fs::write(&path, u8::from(whether).to_string()));
+    set.unwrap_or_else(|error| panic!("{path}: {error}"));
+}

@@ -2,7 +2,7 @@
 //! CHECK: what differs from what ADD made, a sentence each. What may change in good order is not
 //! compared: what plugins behind this one report in prevResult.
 
-use cni::{AddResult, Check, Code, Error, Ip, OrCode};
+use cni::{AddResult, Check, Code, Error, OrCode};
 use ipnetwork::IpNetwork;
 use net::{Kind, Link, Netns, Route, Rtnl, sysctl};
 
@@ -178,19 +178,4 @@ impl Findings {
         }
         Ok(())
     }
-}
-
-/// What prevResult has on the container interface: plugins chained behind may have put addresses
-/// on interfaces of their own.
-pub fn ips_of(call: &Check, prev: &AddResult) -> Vec<Ip> {
-    let ours = |index: usize| {
-        prev.interfaces.get(index).is_some_and(|interface| {
-            interface.name == call.attachment.ifname && interface.sandbox.is_some()
-        })
-    };
-    prev.ips
-        .iter()
-        .filter(|ip| ip.interface.is_none_or(ours))
-        .cloned()
-        .collect()
 }

@@ -16,7 +16,7 @@ pub mod translation;
 mod uplink;
 
 pub use ends::Ends;
-pub use findings::{Findings, ips_of};
+pub use findings::Findings;
 pub use ipv6::refuse_to_end_ipv6;
 pub use layer3::{Layer3, forwarding, refuse_own_gateway};
 pub use lease::Lease;

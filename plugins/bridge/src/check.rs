@@ -2,8 +2,8 @@
 //! CHECK: the attachment is as ADD made it. What may change in good order is not compared: the
 //! bridge's MAC address, and what plugins behind this one report in prevResult.
 
+use attachment::Findings;
 use attachment::name::host_interface;
-use attachment::{Findings, ips_of};
 use cni::{AddResult, Call, Check, Code, Error, OrCode};
 use net::{Link, Rtnl};
 
@@ -36,7 +36,10 @@ pub(crate) fn check(call: &Check) -> Result<(), Error> {
 
 /// What prevResult's addresses mean, as ADD saw it; nothing on layer 2.
 fn plan_of(call: &Check, conf: &Conf, prev: &AddResult) -> Result<Plan, Error> {
-    let ips = ips_of(call, prev);
+    let ips: Vec<_> = prev
+        .container_ips(&call.attachment.ifname)
+        .cloned()
+        .collect();
     if ips.is_empty() {
         return Ok(Plan::default());
     }

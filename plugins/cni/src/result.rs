@@ -22,17 +22,21 @@ pub struct AddResult {
 }
 
 impl AddResult {
-    /// The addresses of the container's interface `ifname`. One that names no interface is the
-    /// container's, too: before version 0.3.0 none does.
-    pub fn container_addresses(&self, ifname: &str) -> Vec<IpNetwork> {
-        let is_containers = |index| {
+    /// What the container's interface `ifname` has; plugins chained behind may have put addresses on
+    /// interfaces of their own. An address that names no interface counts, too: before version
+    /// 0.3.0 none does.
+    pub fn container_ips(&self, ifname: &str) -> impl Iterator<Item = &Ip> {
+        let is_containers = move |index| {
             let interface: Option<&Interface> = self.interfaces.get(index);
             interface.is_some_and(|it| it.sandbox.is_some() && it.name == ifname)
         };
         let ips = self.ips.iter();
-        ips.filter(|ip| ip.interface.is_none_or(is_containers))
-            .map(|ip| ip.address)
-            .collect()
+        ips.filter(move |ip| ip.interface.is_none_or(is_containers))
+    }
+
+    /// The addresses of [`Self::container_ips`].
+    pub fn container_addresses(&self, ifname: &str) -> Vec<IpNetwork> {
+        self.container_ips(ifname).map(|ip| ip.address).collect()
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! CHECK: the attachment is as ADD made it.
 
+use attachment::Findings;
 use attachment::name::host_interface;
-use attachment::{Findings, ips_of};
 use cni::{AddResult, Call, Check, Code, Error, OrCode};
 use net::{Link, Rtnl};
 
@@ -16,7 +16,10 @@ pub(crate) fn check(call: &Check) -> Result<(), Error> {
     call.delegate(&conf.ipam)?.check()?;
     let prev = call.required_prev_result()?;
     let of_ipam = AddResult {
-        ips: ips_of(call, prev),
+        ips: prev
+            .container_ips(&call.attachment.ifname)
+            .cloned()
+            .collect(),
         ..AddResult::default()
     };
     let plan = Plan::new(&of_ipam)?;

@@ -28,7 +28,11 @@ pub(crate) fn admit(network: &str, ends: &Ends<'_>, mac: Mac) -> Result<Option<E
         return Ok(None);
     };
     let port = port.name.clone();
-    let mut nft = Nft::open().or_code(Code::FIREWALL, "talk to nf_tables")?;
+    let mut nft = match Nft::open() {
+        // Without nf_tables in the kernel nothing is guarded.
+        Err(error) if error.is_unsupported() => return Ok(None),
+        opened => opened.or_code(Code::FIREWALL, "talk to nf_tables")?,
+    };
     let wish = format!("admit MAC address {mac} at bridge port {port:?}");
     let before = spoof::admitted(&mut nft, &port).or_code(Code::FIREWALL, &wish)?;
     let Some(before) = before.filter(|before| *before != mac.octets()) else {

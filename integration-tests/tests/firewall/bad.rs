@@ -54,6 +54,20 @@ fn values_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn a_way_is_opened_for_addresses_that_the_container_has() {
+    let bench = Bench::new();
+    let told = json!({
+        "cniVersion": "1.1.0",
+        "interfaces": [{"name": "eth0", "sandbox": "/run/netns/keeper"}],
+        "ips": [{"address": "10.9.9.9/24", "interface": 0}],
+    });
+    let conf = changed(&configuration(), "prevResult", told);
+    let add = bench.call_with("ADD", "keeper", &conf);
+    let words = ["prevResult does not match the sandbox", "10.9.9.9"];
+    bench.assert_refuses(&add, 7, &words);
+}
+
+#[test]
 fn a_result_is_needed_to_add_and_to_check() {
     let bench = Bench::new();
     let add = bench.call_with("ADD", "keeper", &configuration());

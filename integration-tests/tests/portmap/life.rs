@@ -28,6 +28,29 @@ fn the_end_of_a_pod_takes_its_ports_and_nothing_else() {
     drop(plain);
 }
 
+/// Where no bridge leads to it, each pod has an interface of its own: none is noted for ever.
+#[test]
+fn interfaces_that_are_gone_are_forgotten() {
+    let site = Site::new();
+    let (_keeper, _servers) = site.server(&network(both(9090)));
+    let routed = Network::of_ptp("routed", &["10.90.0.0/24"], json!({})).followed_by(json!({
+        "type": "portmap",
+        "capabilities": {"portMappings": true},
+        "runtimeConfig": {"portMappings": both(8080)},
+    }));
+    let noted = || {
+        let lines = site.ports().into_iter();
+        let of_pod = |line: &String| line.contains("hostport-opened") && line.contains("\"veth");
+        lines.filter(of_pod).count()
+    };
+    for _ in 0..3 {
+        let pod = site.runner.attach(&routed, &site.node);
+        assert!(noted() > 0);
+        site.runner.del(&routed, &pod, "eth0").unwrap();
+        assert!(noted() <= 1);
+    }
+}
+
 #[test]
 fn without_mappings_there_is_nothing() {
     let site = Site::new();

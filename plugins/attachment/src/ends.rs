@@ -2,6 +2,7 @@
 //! The interfaces of an attachment, looked up in the kernel: what a chained plugin is told in
 //! `prevResult` may be of another time.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use cni::{Attachment, Code, Error, OrCode};
@@ -85,6 +86,25 @@ impl<'a> Ends<'a> {
         ends.port = ends.other_end()?;
         ends.bridge = ends.master()?;
         Ok(Some(ends))
+    }
+
+    /// Refuses a prevResult that tells of addresses that the container interface does not have.
+    ///
+    /// # Errors
+    /// [`Code::INVALID_CONFIG`] with the first address that is missing, [`Code::KERNEL`].
+    pub fn ensure_addresses(&self, told: impl IntoIterator<Item = IpAddr>) -> Result<(), Error> {
+        let ifname = &self.container.name;
+        let wish = format_args!("read the addresses of {ifname:?}").to_string();
+        let held = self.inside.addresses(self.container.index);
+        let held = held.or_code(Code::KERNEL, wish)?;
+        let lacks = |told: &IpAddr| !held.iter().any(|held| held.network.ip() == *told);
+        match told.into_iter().find(lacks) {
+            None => Ok(()),
+            Some(told) => Err(Error::new(
+                Code::INVALID_CONFIG,
+                format!("prevResult does not match the sandbox: {ifname:?} has no address {told}"),
+            )),
+        }
     }
 
     fn other_end(&self) -> Result<Option<Link>, Error> {

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use attachment::Ends;
 use cni::{Add, AddResult, Attachment, Code, Error, OrCode, warn};
 use ipnetwork::IpNetwork;
 use net::{Rtnl, Undo};
@@ -23,6 +24,7 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     if wish.addresses.is_empty() && wish.guarded.is_none() {
         return Ok(result.clone());
     }
+    wish.is_of(call)?;
     let mut nft = open()?;
     let mut undo = Undo::new();
     undo.push(|| drop(Nft::open().map(|mut nft| wish.sources().undo(&mut nft))));
@@ -87,6 +89,13 @@ impl<'a> Wish<'a> {
             guarded,
             conf,
         })
+    }
+
+    /// Refuses to open the way for addresses that the container does not have.
+    fn is_of(&self, call: &Add) -> Result<(), Error> {
+        let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
+        let ends = Ends::find(&host, &call.netns, &call.attachment)?;
+        ends.ensure_addresses(self.addresses.iter().copied())
     }
 
     /// What it needs of others' tables.

@@ -24,19 +24,7 @@ pub(crate) fn ends<'a>(
     mappings: &[Mapping],
 ) -> Result<Ends<'a>, Error> {
     let ends = Ends::find(host, netns, attachment)?;
-    let ifname = &attachment.ifname;
-    let addresses = ends.inside.addresses(ends.container.index);
-    let wish = format_args!("read the addresses of {ifname:?}").to_string();
-    let addresses = addresses.or_code(Code::KERNEL, wish)?;
-    for mapping in mappings {
-        let wanted = mapping.target.ip();
-        if !addresses.iter().any(|held| held.network.ip() == wanted) {
-            let text = format!(
-                "prevResult does not match the sandbox: {ifname:?} has no address {wanted}"
-            );
-            return Err(Error::new(Code::INVALID_CONFIG, text));
-        }
-    }
+    ends.ensure_addresses(mappings.iter().map(|mapping| mapping.target.ip()))?;
     Ok(ends)
 }
 

@@ -53,33 +53,19 @@ impl Expr<'_> {
     /// The numbers are those of `NFTA_META_*`, `NFTA_PAYLOAD_*` and so on.
     fn write_fields(&self, w: &mut Writer) {
         match self {
-            Expr::Meta(key, into) => {
-                w.number(1, into.0);
-                w.number(2, *key as u32);
-            }
+            Expr::Meta(key, into) => write_numbers(w, &[(1, into.0), (2, *key as u32)]),
             // `NFTA_META_SREG`, `NFTA_CT_SREG`
-            Expr::SetMeta(key, from) => {
-                w.number(2, *key as u32);
-                w.number(3, from.0);
-            }
-            Expr::Connection(key, into) => {
-                w.number(1, into.0);
-                w.number(2, *key as u32);
-            }
-            Expr::SetConnection(key, from) => {
-                w.number(2, *key as u32);
-                w.number(4, from.0);
-            }
+            Expr::SetMeta(key, from) => write_numbers(w, &[(2, *key as u32), (3, from.0)]),
+            Expr::Connection(key, into) => write_numbers(w, &[(1, into.0), (2, *key as u32)]),
+            Expr::SetConnection(key, from) => write_numbers(w, &[(2, *key as u32), (4, from.0)]),
             Expr::Payload {
                 base,
                 offset,
                 length,
                 into,
             } => {
-                w.number(1, into.0);
-                w.number(2, *base as u32);
-                w.number(3, *offset);
-                w.number(4, *length);
+                let numbers = [(1, into.0), (2, *base as u32), (3, *offset), (4, *length)];
+                write_numbers(w, &numbers);
             }
             Expr::Mask(register, mask) => write_bits(w, *register, mask, &vec![0; mask.len()]),
             Expr::Bits {
@@ -104,9 +90,8 @@ impl Expr<'_> {
             Expr::SourceType(into) => write_address_type(w, *into, FIB_SOURCE),
             Expr::Masquerade => w.number(1, NAT_FULLY_RANDOM),
             Expr::MasqueradeTo { first, last } => {
-                w.number(1, NAT_FULLY_RANDOM | NAT_PORTS);
-                w.number(2, first.0);
-                w.number(3, last.0);
+                let flags = NAT_FULLY_RANDOM | NAT_PORTS;
+                write_numbers(w, &[(1, flags), (2, first.0), (3, last.0)]);
             }
             Expr::NoTrack | Expr::Counter => {}
             Expr::DestinationNat {
@@ -114,12 +99,17 @@ impl Expr<'_> {
                 address,
                 port,
             } => {
-                w.number(1, NAT_DESTINATION);
-                w.number(2, u32::from(*family));
-                w.number(3, address.0);
-                w.number(5, port.0);
+                let nat = [(1, NAT_DESTINATION), (2, u32::from(*family))];
+                write_numbers(w, &nat);
+                write_numbers(w, &[(3, address.0), (5, port.0)]);
             }
         }
+    }
+}
+
+fn write_numbers(w: &mut Writer, numbers: &[(u16, u32)]) {
+    for (attribute, number) in numbers {
+        w.number(*attribute, *number);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use nft::{Batch, Element, Error, Nft};
 
-use crate::localnet::LoopbackPort;
+use crate::localnet::{self, LoopbackPort};
 use crate::ruleset::{OPENED, TABLE};
 
 /// `IFNAMSIZ`: the length of an interface's name as a key, with the zeros behind it.
@@ -23,16 +23,28 @@ pub(super) fn note(nft: &mut Nft, batch: &mut Batch, ports: &[LoopbackPort]) -> 
         .into_iter()
         .filter(|it| !noted.contains(&it.name().to_owned()))
     {
-        let mut key = port.name().as_bytes().to_vec();
-        key.resize(NAME, 0);
         let element = Element {
-            key,
+            key: key(port.name()),
             value: None,
             comment: None,
         };
         batch.add_element(TABLE, OPENED.name, &element);
     }
     Ok(())
+}
+
+/// Forgets interfaces that are gone: each pod has one of its own where no bridge leads to it.
+pub(super) fn forget_gone(nft: &mut Nft, batch: &mut Batch) -> Result<(), Error> {
+    for name in read(nft)?.iter().filter(|name| localnet::is_gone(name)) {
+        batch.delete_element(TABLE, OPENED.name, &key(name));
+    }
+    Ok(())
+}
+
+fn key(name: &str) -> Vec<u8> {
+    let mut key = name.as_bytes().to_vec();
+    key.resize(NAME, 0);
+    key
 }
 
 /// The interfaces that are noted.

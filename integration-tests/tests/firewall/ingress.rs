@@ -81,47 +81,78 @@ fn an_open_pod_of_the_same_bridge_does_not_reach_an_isolated_one() {
     }
 }
 
-/// The host routes what is in a VLAN of a bridge by an interface of that VLAN. Here it is made as the
-/// reference plugin makes it, as a port, on a bridge that knows no VLANs.
+/// The host routes what is in a VLAN of a bridge by an interface of that VLAN.
 #[test]
 fn vlans_are_kept_away_from_each_other() {
     let site = Site::new();
     let pods = [5, 6].map(|number| {
-        let guarded = guarded(number, "same-bridge");
-        let open = network(number, &json!({}));
-        let pod = site.attach(&open, &format!("pod{number}"));
-        let bridge = format!("cni{number}");
-        site.node.ip(&format!(
-            "link add {bridge}.100 up type veth peer name gw{number}"
-        ));
-        site.node
-            .ip(&format!("link set gw{number} up master {bridge}"));
-        for gateway in [
-            format!("10.1.{number}.1/24"),
-            format!("fd00:1:{number}::1/64"),
-        ] {
-            site.node.ip(&format!("address del {gateway} dev {bridge}"));
-            let nodad = if gateway.contains(':') { " nodad" } else { "" };
-            site.node
-                .ip(&format!("address add {gateway} dev {bridge}.100{nodad}"));
-        }
-        let mut result = site.runner.result(&open, pod.name(), "eth0").unwrap();
-        let interfaces = result["interfaces"].as_array_mut().unwrap();
-        interfaces.push(json!({"name": format!("{bridge}.100")}));
-        let list: Value = serde_json::from_str(&guarded.text()).unwrap();
-        let plugin = &list["plugins"][1];
-        let call = site.runner.call("ADD", &guarded, plugin, Some(&result));
-        let call = call
-            .env("CNI_CONTAINERID", pod.name())
-            .env("CNI_NETNS", pod.netns().display().to_string())
-            .env("CNI_IFNAME", "eth0");
-        assert!(call.run(&site.node).success());
+        let pod = of_vlan(&site, number, "a");
+        make_gateway(&site, number);
+        guard(&site, number, "same-bridge", &pod);
         pod
     });
     for (from, to) in [(0, 1), (1, 0)] {
         assert_eq!(reaches(&pods[from], &pods[to]), NO);
     }
     assert_no_island(&site, &pods.each_ref());
+}
+
+/// That interface is behind a port of the bridge, which is not one of another pod.
+#[test]
+fn an_isolated_pod_reaches_the_gateway_of_its_vlan() {
+    let site = Site::new();
+    let pods = ["a", "b"].map(|name| of_vlan(&site, 5, name));
+    make_gateway(&site, 5);
+    for pod in &pods {
+        guard(&site, 5, "isolated", pod);
+    }
+    assert_eq!(reaches(&pods[0], &pods[1]), NO);
+    assert_no_island(&site, &pods.each_ref());
+}
+
+/// A pod of a bridge, not guarded yet.
+fn of_vlan(site: &Site, number: u8, name: &str) -> Pod {
+    site.attach(&network(number, &json!({})), &format!("pod{number}{name}"))
+}
+
+/// Moves the gateway's addresses to an interface of a VLAN, made as plugin `bridge` makes it, on a
+/// bridge that knows no VLANs.
+fn make_gateway(site: &Site, number: u8) {
+    let bridge = format!("cni{number}");
+    let ip = |arguments: String| site.node.ip(&arguments);
+    ip(format!(
+        "link add {bridge}.100 up type veth peer name gw{number}"
+    ));
+    ip(format!("link set gw{number} up master {bridge}"));
+    for (gateway, nodad) in [
+        (format!("10.1.{number}.1/24"), ""),
+        (format!("fd00:1:{number}::1/64"), " nodad"),
+    ] {
+        ip(format!("address del {gateway} dev {bridge}"));
+        ip(format!("address add {gateway} dev {bridge}.100{nodad}"));
+    }
+}
+
+/// Adds `firewall` behind what has made the pod's interface, with the VLAN's interface in its result.
+fn guard(site: &Site, number: u8, policy: &str, pod: &Pod) {
+    let guarded = guarded(number, policy);
+    let open = network(number, &json!({}));
+    let result = site.runner.result(&open, pod.name(), "eth0");
+    let mut result = result.expect("the pod is attached");
+    let interfaces = result["interfaces"].as_array_mut();
+    let interfaces = interfaces.expect("a list of interfaces");
+    interfaces.push(json!({"name": format!("cni{number}.100")}));
+    let list: Value = serde_json::from_str(&guarded.text()).expect("a conflist is JSON");
+    let plugin = &list["plugins"][1];
+    let call = |verb| {
+        let call = site.runner.call(verb, &guarded, plugin, Some(&result));
+        call.env("CNI_CONTAINERID", pod.name())
+            .env("CNI_NETNS", pod.netns().display().to_string())
+            .env("CNI_IFNAME", "eth0")
+    };
+    for verb in ["ADD", "CHECK"] {
+        assert!(call(verb).run(&site.node).success(), "{verb}");
+    }
 }
 
 #[test]

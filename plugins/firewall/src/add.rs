@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use attachment::Ends;
 use cni::{Add, AddResult, Attachment, Code, Error, OrCode, warn};
 use ipnetwork::IpNetwork;
-use net::{Rtnl, Undo};
+use net::{Link, Rtnl, Undo};
 use nft::{Family, Nft};
 
 use crate::conf::{Conf, Policy};
@@ -146,15 +146,20 @@ fn guarded(policy: Policy, owner: Owner, result: &AddResult) -> Result<Guarded, 
     let rtnl = Rtnl::open().or_code(Code::KERNEL, wish())?;
     let link = rtnl.link(&bridge.name).or_code(Code::KERNEL, wish())?;
     let mut port = None;
+    let mut gateway = None;
     let mut routed_by = &bridge.name;
+    let is_port = |found: &Link| {
+        found.master.is_some() && found.master == link.as_ref().map(|link| link.index)
+    };
     for interface in interfaces {
+        let found = rtnl.link(&interface.name).or_code(Code::KERNEL, wish())?;
         if is_vlan_of(&bridge.name, &interface.name) {
             routed_by = &interface.name;
-            continue;
-        }
-        let found = rtnl.link(&interface.name).or_code(Code::KERNEL, wish())?;
-        let master = found.and_then(|found| found.master);
-        if master.is_some() && master == link.as_ref().map(|link| link.index) {
+            let other_end = found.and_then(|found| found.peer);
+            let other_end = other_end.map_or(Ok(None), |index| rtnl.link_at(index));
+            let other_end = other_end.or_code(Code::KERNEL, wish())?;
+            gateway = other_end.filter(is_port).map(|port| port.name);
+        } else if found.as_ref().is_some_and(is_port) {
             port = Some(interface.name.clone());
         }
     }
@@ -162,6 +167,7 @@ fn guarded(policy: Policy, owner: Owner, result: &AddResult) -> Result<Guarded, 
         owner,
         bridge: routed_by.clone(),
         port,
+        gateway,
         policy,
     })
 }

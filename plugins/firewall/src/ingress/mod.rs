@@ -21,12 +21,16 @@
 //!
 //! ```text
 //! set ingress-ports { type ifname; elements = { "veth…" comment "pods veth…" } }
+//! set ingress-gateways { type ifname }
 //! chain ingress {
 //!     type filter hook forward priority filter
-//!     iifname @ingress-ports counter drop
-//!     oifname @ingress-ports counter drop
+//!     iifname @ingress-ports oifname != @ingress-gateways counter drop
+//!     oifname @ingress-ports iifname != @ingress-gateways counter drop
 //! }
 //! ```
+//!
+//! The interface by which the host routes a VLAN, such as `cni0.100`, is behind a port of the bridge,
+//! a gateway. Which ports are that is kept as long as any pod is guarded.
 //!
 //! `ingress-pods` keeps who is there; all else follows from it.
 
@@ -36,7 +40,7 @@ mod pods;
 use nft::{Batch, Element, Error, Nft};
 
 use crate::owner::{Owner, Valid};
-use objects::{BRIDGE, INET, PODS, PORTS};
+use objects::{BRIDGE, GATEWAYS, INET, PODS, PORTS};
 pub(crate) use pods::Guarded;
 
 /// Keeps from an attachment what its policy forbids.
@@ -66,6 +70,7 @@ pub(crate) fn missing(nft: &mut Nft, guarded: &Guarded) -> Result<Vec<String>, E
     let mut wished = pods::derived(std::slice::from_ref(guarded)).to_vec();
     wished.push((INET, PODS, vec![guarded.element()]));
     wished.push((BRIDGE, PORTS, guarded.port().into_iter().collect()));
+    wished.push((BRIDGE, GATEWAYS, guarded.gateway().into_iter().collect()));
     for (table, set, elements) in wished {
         for element in elements {
             let held = nft.element(table, set.name, &element.key)?;
@@ -100,8 +105,10 @@ fn change(
             owner.is_some_and(|owner| gone(&owner))
         };
         let mut kept: Vec<_> = ports.into_iter().filter(|port| !is_gone(port)).collect();
+        let mut gateways = nft.elements(BRIDGE, GATEWAYS.name)?;
         if let Some(comes) = comes {
             kept.extend(comes.port());
+            gateways.extend(comes.gateway());
             pods.push(comes.clone());
         }
         emptied = pods.is_empty() && (!held.is_empty() || objects::are_there(nft)?);
@@ -116,6 +123,8 @@ fn change(
         let elements: Vec<_> = pods.iter().map(Guarded::element).collect();
         objects::settle(nft, &mut batch, (INET, PODS), &elements)?;
         objects::settle(nft, &mut batch, (BRIDGE, PORTS), &kept)?;
+        gateways.dedup();
+        objects::settle(nft, &mut batch, (BRIDGE, GATEWAYS), &gateways)?;
         Ok(batch)
     })?;
     if emptied {

@@ -37,6 +37,13 @@ pub(super) const PORTS: Set<'static> = Set {
     values: Values::None,
 };
 
+/// The ports that lead to the interfaces by which the host routes VLANs of a bridge.
+pub(super) const GATEWAYS: Set<'static> = Set {
+    name: "ingress-gateways",
+    key: DataType::INTERFACE,
+    values: Values::None,
+};
+
 const fn table(family: Family) -> Table<'static> {
     Table {
         family,
@@ -61,15 +68,18 @@ fn all() -> [(Table<'static>, Hook, Vec<Set<'static>>, [Rule; 2]); 2] {
         });
     let between = look_up(Rule::new(), Meta::InputName, BRIDGES.name, Found::Inside);
     let between = look_up(between, Meta::OutputName, BRIDGES.name, Found::Inside);
-    let of_ports = [Meta::InputName, Meta::OutputName];
-    let of_ports = of_ports.map(|name| look_up(Rule::new(), name, PORTS.name, Found::Inside));
+    let ways = [Meta::InputName, Meta::OutputName];
+    let of_ports = [ways, [ways[1], ways[0]]].map(|[own, other]| {
+        let rule = look_up(Rule::new(), own, PORTS.name, Found::Inside);
+        look_up(rule, other, GATEWAYS.name, Found::Outside)
+    });
     let sets = vec![PODS, BRIDGES, WITHIN];
     [
         (INET, Hook::FORWARD, sets, [within, between.drop()]),
         (
             BRIDGE,
             Hook::BRIDGE_FORWARD,
-            vec![PORTS],
+            vec![PORTS, GATEWAYS],
             of_ports.map(Rule::drop),
         ),
     ]

@@ -21,6 +21,8 @@ pub(crate) struct Guarded {
     pub(crate) bridge: String,
     /// The bridge's port that leads to the pod; only known to who guards it.
     pub(crate) port: Option<String>,
+    /// The port that leads to the host's interface of its VLAN; only known to who guards it.
+    pub(crate) gateway: Option<String>,
     /// What is forbidden.
     pub(crate) policy: Policy,
 }
@@ -47,6 +49,7 @@ impl Guarded {
             },
             bridge: text(bridge),
             port: None,
+            gateway: None,
             policy: Policy::of(policy)?,
         })
     }
@@ -59,6 +62,17 @@ impl Guarded {
             key: key(port),
             value: None,
             comment: Some(self.owner.comment()),
+        })
+    }
+
+    /// The element of `ingress-gateways`; nobody's, as all pods of the VLAN go by it.
+    pub(super) fn gateway(&self) -> Option<Element> {
+        let gateway = self.gateway.as_ref();
+        let gateway = gateway.filter(|_| self.policy == Policy::Isolated)?;
+        Some(Element {
+            key: key(gateway),
+            value: None,
+            comment: None,
         })
     }
 }
@@ -123,6 +137,7 @@ mod tests {
             },
             bridge: bridge.to_owned(),
             port: None,
+            gateway: None,
             policy,
         }
     }

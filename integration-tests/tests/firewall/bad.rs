@@ -90,6 +90,10 @@ fn versions_begin_with_0_4_0() {
         let call = bench.call_with("ADD", "keeper", &conf);
         bench.assert_refuses(&call, 1, &["incompatible CNI versions", version]);
     }
+    // The runtime goes on to the plugins before, whose ADD has succeeded.
+    let conf = changed(&configuration(), "cniVersion", json!("0.3.1"));
+    let del = bench.call_with("DEL", "keeper", &conf);
+    del.run(&bench.node).assert_silent();
 }
 
 #[test]

@@ -195,7 +195,12 @@ fn answer(
         stdin
             .read_to_end(document)
             .or_code(Code::IO, "error reading from stdin")?;
-        let network = Network::of_call(document, plugin.versions(), environment.clone())?;
+        // A refused DEL would keep the runtime from the DEL of the plugins before this one.
+        let versions = match verb {
+            Verb::Del => &Version::ALL,
+            _ => plugin.versions(),
+        };
+        let network = Network::of_call(document, versions, environment.clone())?;
         verb.demand(network.version).map(|()| network)
     };
     match verb {

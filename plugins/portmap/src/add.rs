@@ -32,12 +32,14 @@ pub(crate) fn add(call: &Add) -> Result<AddResult, Error> {
     let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
     let ends = sandbox::ends(&host, &call.netns, &call.attachment, &mappings)?;
     let ports = localnet::ports(&host, &conf.policy, &mappings)?;
+    let own_port = ends.port.as_ref().filter(|_| ends.bridge.is_none());
     let wish = Wish {
         network: OfNetwork::new(network, &conf.policy),
         holder: &holder,
         mappings: &mappings,
         addresses: &addresses,
         ports: &ports,
+        own_port: own_port.map(|port| port.name.as_str()),
     };
     table::ensure(&mut nft, &wish).map_err(refused)?;
     let mut undo = Undo::new();

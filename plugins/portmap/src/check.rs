@@ -35,6 +35,7 @@ pub(crate) fn check(call: &Check) -> Result<(), Error> {
         mappings: &mappings,
         addresses: &addresses,
         ports: &[],
+        own_port: None,
     };
     let host = Rtnl::open().or_code(Code::KERNEL, "talk to the kernel")?;
     let missing = table::missing(&mut nft, &wish);

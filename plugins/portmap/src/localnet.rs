@@ -88,11 +88,6 @@ pub(crate) fn set_open(names: &[String], open: bool) {
     }
 }
 
-/// Whether there is no such interface any more.
-pub(crate) fn is_gone(name: &str) -> bool {
-    !sysctl::exists(&path(name))
-}
-
 fn path(name: &str) -> String {
     format!("net/ipv4/conf/{name}/route_localnet")
 }

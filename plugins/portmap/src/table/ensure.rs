@@ -27,7 +27,7 @@ pub(crate) fn ensure(nft: &mut Nft, wish: &Wish<'_>) -> Result<(), Refusal> {
         if taken.is_none() {
             let rules = nft.rules(TABLE, None)?;
             mend_shared(nft, &mut batch, &rules, &wish.network)?;
-            opened::note(nft, &mut batch, wish.ports)?;
+            opened::note(nft, &mut batch, wish)?;
             mend_network(nft, &mut batch, &rules, wish)?;
             for mapping in wish.mappings {
                 mend_mapping(nft, &mut batch, wish, mapping)?;

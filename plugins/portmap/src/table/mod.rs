@@ -33,6 +33,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) addresses: &'a [IpNetwork],
     /// The interfaces that are to let packets from 127.0.0.1 out.
     pub(crate) ports: &'a [LoopbackPort],
+    /// The host's interface that leads to this container alone, where no bridge does.
+    pub(crate) own_port: Option<&'a str>,
 }
 
 impl Wish<'_> {

@@ -3,14 +3,16 @@
 
 use nft::{Batch, Element, Error, Nft};
 
+use super::Wish;
 use crate::localnet::{self, LoopbackPort};
 use crate::ruleset::{OPENED, TABLE};
 
 /// `IFNAMSIZ`: the length of an interface's name as a key, with the zeros behind it.
 const NAME: usize = 16;
 
-/// Notes which of the interfaces are closed by now.
-pub(super) fn note(nft: &mut Nft, batch: &mut Batch, ports: &[LoopbackPort]) -> Result<(), Error> {
+/// Notes which of the interfaces are closed by now; of one that is the attachment's own, whose.
+pub(super) fn note(nft: &mut Nft, batch: &mut Batch, wish: &Wish<'_>) -> Result<(), Error> {
+    let ports = wish.ports;
     let closed: Vec<_> = ports.iter().filter(|port| !port.is_open()).collect();
     if closed.is_empty() {
         return Ok(());
@@ -19,24 +21,32 @@ pub(super) fn note(nft: &mut Nft, batch: &mut Batch, ports: &[LoopbackPort]) -> 
         batch.add_set(TABLE, &OPENED);
     }
     let noted = read(nft)?;
-    for port in closed
-        .into_iter()
-        .filter(|it| !noted.contains(&it.name().to_owned()))
-    {
+    for port in closed.into_iter().map(LoopbackPort::name) {
+        if noted.iter().any(|it| it == port) {
+            continue;
+        }
+        let own = wish.own_port == Some(port);
         let element = Element {
-            key: key(port.name()),
+            key: key(port),
             value: None,
-            comment: None,
+            comment: own.then(|| wish.holder.to_owned()),
         };
         batch.add_element(TABLE, OPENED.name, &element);
     }
     Ok(())
 }
 
-/// Forgets interfaces that are gone: each pod has one of its own where no bridge leads to it.
-pub(super) fn forget_gone(nft: &mut Nft, batch: &mut Batch) -> Result<(), Error> {
-    for name in read(nft)?.iter().filter(|name| localnet::is_gone(name)) {
-        batch.delete_element(TABLE, OPENED.name, &key(name));
+/// Closes the interfaces that are an attachment's own, if it is stale, and forgets them.
+pub(super) fn forget(
+    nft: &mut Nft,
+    batch: &mut Batch,
+    stale: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
+    for element in nft.elements(TABLE, OPENED.name)? {
+        if element.comment.as_deref().is_some_and(&stale) {
+            localnet::set_open(&[name(&element)], false);
+            batch.delete_element(TABLE, OPENED.name, &element.key);
+        }
     }
     Ok(())
 }
@@ -47,12 +57,13 @@ fn key(name: &str) -> Vec<u8> {
     key
 }
 
+fn name(element: &Element) -> String {
+    let octets = element.key.split(|octet| *octet == 0).next();
+    String::from_utf8_lossy(octets.unwrap_or_default()).into_owned()
+}
+
 /// The interfaces that are noted.
 pub(super) fn read(nft: &mut Nft) -> Result<Vec<String>, Error> {
     let elements = nft.elements(TABLE, OPENED.name)?;
-    let name = |element: &Element| {
-        let octets = element.key.split(|octet| *octet == 0).next();
-        String::from_utf8_lossy(octets.unwrap_or_default()).into_owned()
-    };
     Ok(elements.iter().map(name).collect())
 }

@@ -41,8 +41,9 @@ pub(crate) fn remove(
             for (maps, held) in &gone {
                 remove_mapping(nft, &mut batch, *maps, held)?;
             }
-            if !gone.is_empty() && !kept.is_empty() {
-                opened::forget_gone(nft, &mut batch)?;
+            if !kept.is_empty() {
+                let is_stale = |it: &str| holder::is_of(it, label) && stale(it);
+                opened::forget(nft, &mut batch, is_stale)?;
             }
             remove_rules(nft, &mut batch, label, &gone, &kept)?;
             taken = gone.into_iter().map(|(_, held)| held).collect();

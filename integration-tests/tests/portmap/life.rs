@@ -47,6 +47,14 @@ fn interfaces_of_pods_alone_are_forgotten_with_them() {
     for _ in 0..3 {
         let pod = site.runner.attach(&routed, &site.node);
         assert_eq!(noted(), 1);
+        let result = site.runner.result(&routed, pod.name(), "eth0").unwrap();
+        let port = result["interfaces"][0]["name"].as_str().unwrap();
+        let setting = format!("/proc/sys/net/ipv4/conf/{port}/route_localnet");
+        assert_eq!(site.node.read(&setting), "1\n");
+        // The pod is still there when its mappings go.
+        let del = site.portmap("DEL", &routed, &pod).run(&site.node);
+        del.assert_silent();
+        assert_eq!(site.node.read(&setting), "0\n");
         site.runner.del(&routed, &pod, "eth0").unwrap();
         assert_eq!(noted(), 0);
     }
